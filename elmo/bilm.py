@@ -1,0 +1,166 @@
+"""The biLM in TensorFlow: character CNN, highway layers, projection, and LSTMs over prefix trees.
+
+The arithmetic is that of allenai/bilm-tf (`bilm/model.py`), from the paper "Deep contextualized
+word representations" (Peters et al., 2018): LSTM gates in the order i, j, f, o, forget bias 1, the
+cell clipped, then its projection.
+"""
+
+from __future__ import annotations
+
+from elmo.backend import tf
+from elmo.options import cell_name
+from elmo.weights import Weights
+
+FORGET_BIAS = 1.0
+
+
+class CharacterEncoder(tf.Module):
+    """Character ids to token vectors that know no context."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        self.options = weights.options
+        self.arrays = {
+            name: tf.constant(array)
+            for name, array in weights.arrays.items()
+            if name.startswith(("char_embed", "CNN"))
+        }
+        self.run = tf.function(self._run, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+
+    def _run(self, ids: tf.Tensor) -> tf.Tensor:
+        """int32 [tokens, characters] to float32 [tokens, projection_dim].
+
+        A row may be shorter than `max_characters`, if it is long enough that every filter sees a
+        window of padding only: behind a word's end all such windows are alike, and the maximum
+        over them is the same however many there are.
+        """
+        characters = tf.gather(self.arrays["char_embed"], ids)
+        activation = tf.nn.relu if self.options.activation == "relu" else tf.nn.tanh
+        pooled = []
+        for i in range(len(self.options.filters)):
+            windows = tf.nn.conv1d(characters, self.arrays[f"CNN/W_cnn_{i}"][0], 1, "VALID")
+            # Bias and activation are monotone, so they can follow the maximum.
+            highest = tf.reduce_max(windows, axis=1)
+            pooled.append(activation(highest + self.arrays[f"CNN/b_cnn_{i}"]))
+        vectors = tf.concat(pooled, axis=1)
+        for i in range(self.options.n_highway):
+            vectors = self._highway(i, vectors)
+        if self.options.has_cnn_projection:
+            vectors = self._affine("CNN_proj/{}_proj", vectors)
+        return vectors
+
+    def _highway(self, i: int, x: tf.Tensor) -> tf.Tensor:
+        carry = tf.nn.sigmoid(self._affine(f"CNN_high_{i}/{{}}_carry", x))
+        transform = tf.nn.relu(self._affine(f"CNN_high_{i}/{{}}_transform", x))
+        return carry * transform + (1.0 - carry) * x
+
+    def _affine(self, name: str, x: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(x, self.arrays[name.format("W")]) + self.arrays[name.format("b")]
+
+
+State = tuple[tf.Tensor, tf.Tensor]  # a layer's cell and its output, before a skip connection
+
+
+class TreeLSTM(tf.Module):
+    """One direction's stack of LSTMs, run over a prefix tree level by level."""
+
+    def __init__(self, weights: Weights, direction: int) -> None:
+        super().__init__()
+        self.options = weights.options
+        arrays = ("W_0", "B", *(["W_P_0"] if self.options.has_lstm_projection else []))
+        self.cells = [
+            {a: tf.constant(weights.arrays[f"{cell_name(direction, layer)}/{a}"]) for a in arrays}
+            for layer in range(self.options.n_layers)
+        ]
+        # Traced once an instance, since each closes over weights of its own.
+        self.run = tf.function(
+            self._run,
+            input_signature=[
+                tf.TensorSpec([None, self.options.projection_dim], tf.float32),
+                tf.TensorSpec([self.options.projection_dim], tf.float32),
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([None], tf.int64),
+            ],
+        )
+
+    def _run(
+        self,
+        vectors: tf.Tensor,
+        boundary: tf.Tensor,
+        tokens: tf.Tensor,
+        parents: tf.Tensor,
+        level_offsets: tf.Tensor,
+    ) -> list[tf.Tensor]:
+        """Each layer's output at each node, float32 [nodes, projection_dim].
+
+        vectors: float32 [distinct tokens, projection_dim]; boundary: the vector of the token that
+        begins the sentences in this direction, [projection_dim]; the rest as in `PrefixTree`.
+        """
+        n_layers, width = self.options.n_layers, self.options.projection_dim
+        zero = [(tf.zeros([1, self.options.lstm_dim]), tf.zeros([1, width]))] * n_layers
+        root = self._first_gates(boundary[tf.newaxis])
+        state, _ = self._step(root, tf.zeros([1], tf.int32), zero)
+        # The first layer's input product is taken once a distinct token, not once a node.
+        gates = self._first_gates(vectors)
+        levels = tf.size(level_offsets) - 1
+        outputs = [
+            tf.TensorArray(tf.float32, levels, element_shape=[None, width], infer_shape=False)
+            for _ in range(n_layers)
+        ]
+
+        def next_level(
+            level: tf.Tensor, state: list[State], outputs: list[tf.TensorArray]
+        ) -> tuple[tf.Tensor, list[State], list[tf.TensorArray]]:
+            nodes = slice(level_offsets[level], level_offsets[level + 1])
+            state, here = self._step(tf.gather(gates, tokens[nodes]), parents[nodes], state)
+            written = [o.write(level, h) for o, h in zip(outputs, here, strict=True)]
+            return level + 1, state, written
+
+        cell_shape = tf.TensorShape([None, self.options.lstm_dim])
+        states = [(cell_shape, tf.TensorShape([None, width]))] * n_layers
+        _, _, outputs = tf.while_loop(
+            lambda level, *_: level < levels,
+            next_level,
+            (0, state, outputs),
+            shape_invariants=(tf.TensorShape([]), states, [tf.TensorShape(None)] * n_layers),
+            parallel_iterations=1,
+        )
+        return [output.concat() for output in outputs]
+
+    def _first_gates(self, vectors: tf.Tensor) -> tf.Tensor:
+        """The first layer's gates before the recurrent part, [rows, 4 * lstm_dim]."""
+        cell = self.cells[0]
+        return tf.matmul(vectors, cell["W_0"][: self.options.projection_dim]) + cell["B"]
+
+    def _step(
+        self, first_gates: tf.Tensor, parents: tf.Tensor, state: list[State]
+    ) -> tuple[list[State], list[tf.Tensor]]:
+        """All layers at one level's nodes: their states, and their outputs."""
+        new_state: list[State] = []
+        outputs: list[tf.Tensor] = []
+        for layer, cell in enumerate(self.cells):
+            c, h = (tf.gather(s, parents) for s in state[layer])
+            if layer == 0:
+                recurrent = cell["W_0"][self.options.projection_dim :]
+                gates = first_gates + tf.matmul(h, recurrent)
+            else:
+                gates = tf.matmul(tf.concat([outputs[-1], h], 1), cell["W_0"]) + cell["B"]
+            c, h = self._cell(cell, gates, c)
+            new_state.append((c, h))
+            skip = layer > 0 and self.options.use_skip_connections
+            outputs.append(h + outputs[-1] if skip else h)
+        return new_state, outputs
+
+    def _cell(self, cell: dict[str, tf.Tensor], gates: tf.Tensor, c: tf.Tensor) -> State:
+        i, j, f, o = tf.split(gates, 4, axis=1)
+        c = tf.sigmoid(f + FORGET_BIAS) * c + tf.sigmoid(i) * tf.tanh(j)
+        c = _clipped(c, self.options.cell_clip)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        if self.options.has_lstm_projection:
+            h = _clipped(tf.matmul(h, cell["W_P_0"]), self.options.proj_clip)
+        return c, h
+
+
+def _clipped(x: tf.Tensor, limit: float | None) -> tf.Tensor:
+    return x if limit is None else tf.clip_by_value(x, -limit, limit)

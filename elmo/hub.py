@@ -1,0 +1,212 @@
+"""TF-Hub ELMo modules (google/elmo/1..3 and others of their format): resolve, read, run.
+
+Their `tokens` signature takes padded tokens and lengths. `default` is made here from `elmo`, since
+modules v1 and v2 averaged it over the padding too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from elmo.backend import silent_stderr, tf
+from elmo.encoder import DEFAULT_MEMORY, Encoded, Encoder, sentence_means
+from elmo.errors import UserError
+from elmo.options import N_CHARACTERS, Options
+from elmo.outputs import SENTENCE_OUTPUT, checked_outputs
+from elmo.sentences import Sentences
+from elmo.weights import MIX_SCALING, MIX_WEIGHTS, Weights, checked_weights
+
+BATCH = 64  # sentences at once
+TOLERANCE = 1e-4
+PROBES = [
+    ["The", "boat", "drifted", "to", "the", "bank", "of", "the", "river", "."],
+    ["She", "paid", "1,250", "dollars", "at", "the", "bank", ",", "and", "left", "."],
+    ["Naïve", "café", "—", "日本語", "x" * 60],
+    ["?"],
+]
+
+
+def resolve_module(url: str) -> Path:
+    """The local folder of a module's URL, through tensorflow_hub and its cache."""
+    with silent_stderr():
+        import tensorflow_hub
+
+    try:
+        return Path(tensorflow_hub.resolve(url))
+    except Exception as error:  # whatever the transport raises, it means one thing to the user
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"cannot fetch model {url} ({cause}): set TFHUB_CACHE_DIR to a cache that holds it, "
+            "or give the folder of a downloaded module"
+        ) from None
+
+
+def read_module(folder: Path, options: Options | None = None) -> Weights:
+    """Weights from a module's checkpoint.
+
+    `options` says which of `Options.variants()` the module is; without it, that whose native
+    encoder gives the module's own vectors on a few probe sentences. Raises UserError where the
+    folder is no ELMo module, or no variant agrees within 1e-4.
+    """
+    arrays = _read_checkpoint(folder)
+    if options is not None:
+        return checked_weights(options, arrays, str(folder))
+    weights = checked_weights(_options_of(arrays, folder), arrays, str(folder))
+    candidates = [Weights(variant, weights.arrays) for variant in weights.options.variants()]
+    module = Module(folder, weights.options)
+    expected = module.encode(PROBES)
+    best, difference = candidates[0], np.inf
+    for candidate in candidates:
+        got = Encoder(candidate, memory=1 << 20).encode(PROBES, list(expected))
+        worst = max(float(np.abs(got[name] - expected[name]).max()) for name in expected)
+        if worst < difference:
+            best, difference = candidate, worst
+        if difference <= TOLERANCE:
+            return best
+    raise UserError(
+        f"the native encoder differs by {difference:.1g} from module {folder} itself on probe "
+        "sentences: run it with --engine module"
+    )
+
+
+def unprobed_module_weights(folder: Path) -> Weights:
+    """Weights for the digest of a module that runs itself; the options are google/elmo's."""
+    arrays = _read_checkpoint(folder)
+    return checked_weights(_options_of(arrays, folder), arrays, str(folder))
+
+
+def _read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
+    """The checkpoint's arrays under their names in the published layout."""
+    try:
+        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+        keys = reader.get_variable_to_shape_map()
+        arrays = {
+            _published_name(key): np.asarray(reader.get_tensor(key), np.float32)
+            for key in keys
+            if key.startswith("bilm/") or key in (MIX_WEIGHTS, MIX_SCALING)
+        }
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        cause = str(error).splitlines()[0]
+        raise UserError(
+            f"cannot read the variables of module {folder} ({cause}): fetch the module again"
+        ) from None
+    if "char_embed" not in arrays:
+        raise UserError(f"module {folder} is no ELMo: its variables have no bilm/char_embed")
+    return arrays
+
+
+def _published_name(key: str) -> str:
+    name = key.removeprefix("bilm/").replace("/rnn/lstm_cell/", "/LSTMCell/")
+    cell_arrays = {"/projection/kernel": "/W_P_0", "/kernel": "/W_0", "/bias": "/B"}
+    for theirs, ours in cell_arrays.items():
+        if name.endswith("LSTMCell" + theirs):
+            return name.removesuffix(theirs) + ours
+    return name
+
+
+def _options_of(arrays: dict[str, np.ndarray], folder: Path) -> Options:
+    """The shape that the arrays tell; what they don't is as in google/elmo."""
+
+    def count(pattern: str) -> int:
+        i = 0
+        while pattern.format(i) in arrays:
+            i += 1
+        return i
+
+    try:
+        filters = [arrays[f"CNN/W_cnn_{i}"].shape for i in range(count("CNN/W_cnn_{}"))]
+        cell = "RNN_0/RNN/MultiRNNCell/Cell{}/LSTMCell/W_0"
+        two_projections, gates = arrays[cell.format(0)].shape
+        if arrays["char_embed"].shape[0] != N_CHARACTERS or not filters:
+            raise ValueError("not the character CNN of ELMo")
+        return Options(
+            filters=tuple((shape[1], shape[3]) for shape in filters),
+            char_dim=arrays["char_embed"].shape[1],
+            activation="relu",
+            n_highway=count("CNN_high_{}/W_carry"),
+            max_characters=50,
+            lstm_dim=gates // 4,
+            projection_dim=two_projections // 2,
+            n_layers=count(cell),
+            cell_clip=3.0,
+            proj_clip=3.0,
+            use_skip_connections=True,
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise UserError(f"module {folder} is no ELMo: {error} in its variables") from None
+
+
+class Module:
+    """A module run through its own `tokens` signature, in plain padded batches: for checking."""
+
+    def __init__(self, folder: Path, options: Options, memory: int = DEFAULT_MEMORY) -> None:
+        self.options = options
+        self._memory = memory
+        with silent_stderr():
+            import tensorflow_hub
+        try:
+            with silent_stderr():
+                self._module = tensorflow_hub.load(str(folder), tags=[])
+            self._tokens = self._module.signatures["tokens"]
+        except Exception as error:  # the loader raises anything; to the user it is one thing
+            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(
+                f"cannot run {folder} as a TF-Hub ELMo module ({cause}): it must have the "
+                "signature `tokens` of google/elmo"
+            ) from None
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+        """Every token output of the module for lists of tokens, float32 [tokens, dim]."""
+        names = [
+            "word_emb",
+            *(f"lstm_outputs{k + 1}" for k in range(self.options.n_layers)),
+            "elmo",
+        ]
+        parts = list(self.batches(Sentences.from_lists(sentences), names))
+        return {name: np.concatenate([p.vectors[name] for p in parts]) for name in names}
+
+    def batches(self, sentences: Sentences, outputs: Sequence[str]) -> Iterator[Encoded]:
+        """As `Encoder.batches`; a batch is up to 64 sentences that fit into memory padded."""
+        names = checked_outputs(self.options, outputs)
+        # The signature computes all of its outputs, and the layers behind them are as wide.
+        layers = 2 * (self.options.n_layers + 2)
+        token_bytes = 4 * (layers * 2 * self.options.projection_dim + 4 * self.options.lstm_dim)
+        lengths = sentences.lengths
+        start = 0
+        while True:
+            stop = min(start + 1, len(sentences))
+            longest = int(lengths[start]) if len(lengths) else 0
+            while stop < min(start + BATCH, len(sentences)):
+                longest = max(longest, int(lengths[stop]))
+                if longest * (stop + 1 - start) * token_bytes > self._memory:
+                    break
+                stop += 1
+            yield self._encode(sentences.slice(start, stop), start, names)
+            start = stop
+            if start >= len(sentences):
+                return
+
+    def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:
+        rows = [tokens for tokens in sentences.to_lists() if tokens]
+        longest = max(map(len, rows), default=1)
+        padded = [row + [""] * (longest - len(row)) for row in rows] or [[""]]
+        lengths = [len(row) for row in rows] or [1]
+        result = self._tokens(
+            tokens=tf.constant([[t.encode("utf-8", "ignore") for t in row] for row in padded]),
+            sequence_len=tf.constant(lengths, tf.int32),
+        )
+        real = np.arange(longest) < np.array(lengths)[:, np.newaxis]
+        if not rows:
+            real[:] = False
+        vectors = {}
+        for name in names:
+            source = "elmo" if name == SENTENCE_OUTPUT else name
+            vectors[name] = result[source].numpy()[real]
+            if name == SENTENCE_OUTPUT:
+                vectors[name] = sentence_means(vectors[name], sentences.offsets)
+        steps = 2 * len(sentences.ids)
+        padded_steps = 2 * longest * len(rows)
+        return Encoded(start, start + len(sentences), vectors, steps, padded_steps, 0, 0)

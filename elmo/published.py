@@ -1,0 +1,69 @@
+"""The published layout: a folder with options.json and one HDF5 file of weights.
+
+The layout is that of allenai/bilm-tf (`dump_weights`), which AllenNLP reads too: arrays named as in
+`Options.shapes()`, the character table without its padding row.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from elmo.errors import UserError
+from elmo.options import Options, parse_options
+from elmo.weights import Weights, checked_weights
+
+
+def read_published(folder: Path) -> Weights:
+    """Weights from a folder in the published layout; UserError says what is wrong with it."""
+    options_file = folder / "options.json"
+    if not options_file.is_file():
+        raise UserError(f"no options.json in model folder {folder}: it belongs beside the weights")
+    options = parse_options(options_file.read_bytes(), str(options_file))
+    path = _weights_file(folder)
+    return checked_weights(options, _read_arrays(path, options), str(path))
+
+
+def _weights_file(folder: Path) -> Path:
+    """The folder's one HDF5 file, or among several the one named *weights.hdf5."""
+    files = sorted(folder.glob("*.hdf5"))
+    named = [f for f in files if f.name.endswith("weights.hdf5")]
+    for choice in (files, named):
+        if len(choice) == 1:
+            return choice[0]
+    found = ", ".join(f.name for f in files) or "none"
+    raise UserError(f"model folder {folder} must hold one *weights.hdf5, found: {found}")
+
+
+def _read_arrays(path: Path, options: Options) -> dict[str, np.ndarray]:
+    try:
+        with h5py.File(path, "r") as file:
+            arrays = {
+                name: np.asarray(file[name], np.float32)
+                for name in options.shapes()
+                if name in file
+            }
+    except (OSError, ValueError, TypeError) as error:
+        cause = str(error).splitlines()[0]
+        raise UserError(f"cannot read weights {path} ({cause}): fetch the file again") from None
+    if "char_embed" in arrays and arrays["char_embed"].ndim == 2:
+        padding = np.zeros((1, arrays["char_embed"].shape[1]), np.float32)
+        arrays["char_embed"] = np.concatenate([padding, arrays["char_embed"]])
+    return arrays
+
+
+def write_published(weights: Weights, folder: Path) -> None:
+    """Write options.json and weights.hdf5 into `folder`, made if need be.
+
+    The layout has no place for a mix of layers, so `aggregation/*` is left out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(weights.options.to_json(), indent=2) + "\n"
+    (folder / "options.json").write_text(text, encoding="utf-8")
+    with h5py.File(folder / "weights.hdf5", "w") as file:
+        for name in weights.options.shapes():
+            array = weights.arrays[name]
+            file[name] = array[1:] if name == "char_embed" else array

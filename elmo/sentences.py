@@ -1,0 +1,52 @@
+"""Sentences as flat arrays: distinct tokens, and which of them stand where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Tokenized sentences, columnar.
+
+    vocabulary: the distinct tokens.
+    ids: int32 [tokens], indices into the vocabulary, one sentence after another.
+    offsets: int64 [sentences + 1]; sentence i is `ids[offsets[i]:offsets[i + 1]]`.
+    """
+
+    vocabulary: Sequence[str]
+    ids: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def from_lists(cls, sentences: Sequence[Sequence[str]]) -> Sentences:
+        """Sentences from lists of tokens."""
+        index: dict[str, int] = {}
+        ids = [index.setdefault(token, len(index)) for tokens in sentences for token in tokens]
+        offsets = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
+        return cls(list(index), np.array(ids, np.int32), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [sentences], in tokens."""
+        return np.diff(self.offsets)
+
+    def slice(self, start: int, stop: int) -> Sentences:
+        """Sentences start..stop-1, with a vocabulary of their own tokens only."""
+        if (start, stop) == (0, len(self)):
+            return self
+        begin, end = self.offsets[start], self.offsets[stop]
+        kept, ids = np.unique(self.ids[begin:end], return_inverse=True)
+        vocabulary = [self.vocabulary[i] for i in kept]
+        return Sentences(vocabulary, ids.astype(np.int32), self.offsets[start : stop + 1] - begin)
+
+    def to_lists(self) -> list[list[str]]:
+        """The sentences as lists of tokens."""
+        words = [self.vocabulary[i] for i in self.ids]
+        return [words[a:b] for a, b in zip(self.offsets, self.offsets[1:], strict=False)]

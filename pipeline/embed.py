@@ -1,0 +1,194 @@
+"""`elmo-beam embed`: check, plan, run what is left to do, and account for it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from elmo.errors import UserError
+from elmo.models import read_weights
+from elmo.outputs import checked_outputs
+from pipeline.flags import own_flags
+from pipeline.folder import layout_of, settle, take_folder
+from pipeline.progress import Progress, shown
+from pipeline.report import Session, finish, problems, summary
+from pipeline.state import RunState, delete_stale, read_state, recorded_shards
+from transforms.layout import Layout
+from transforms.settings import Settings
+from transforms.shards import expand_inputs
+from transforms.storage import delete
+
+
+def embed(args: argparse.Namespace, beam_flags: list[str]) -> int:
+    """Run the command; 0 only where every line of every input is accounted for."""
+    stop = _Stopper()
+    options = None
+    if beam_flags:
+        from pipeline.beam_options import beam_options
+
+        options = beam_options(beam_flags, own_flags("embed"))
+    layout = layout_of(args.output)
+    paths = expand_inputs(args.input)
+    settings = settings_of(args)
+    lock = take_folder(layout, args.overwrite)
+    try:
+        settle(layout, settings)
+        _refuse_missing(layout, paths)
+        state = read_state(layout, settings, paths)
+        session = Session()
+        if state.pending:
+            delete(layout.success)
+            session = _run(layout, settings, state, options, stop)
+            state = read_state(layout, settings, paths, recorded=True)
+        delete_stale(layout, state)
+        finish(layout, state, settings, session)
+        print(summary(layout, state, session))
+        return _conclude(state)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The run's settings, with the model's digest and options; UserError if it cannot be read."""
+    model = args.model
+    if "://" not in model and model != "default":
+        model = os.path.abspath(model)
+    weights = read_weights(model, args.engine)
+    given = {
+        name: getattr(args, name) for name in vars(args) if name in Settings.__dataclass_fields__
+    }
+    outputs = tuple(checked_outputs(weights.options, args.outputs))
+    return Settings(
+        **{
+            **given,
+            "model": model,
+            "outputs": outputs,
+            "digest": weights.digest,
+            "options": weights.options.to_json(),
+        }
+    )
+
+
+def _refuse_missing(layout: Layout, paths: list[str]) -> None:
+    missing = [path for path in recorded_shards(layout) if path not in set(paths)]
+    if missing:
+        raise UserError(
+            f"{layout.root} has parts of files that --input no longer names ({shown(missing)}): "
+            "name them too, or give another --output"
+        )
+
+
+def _run(
+    layout: Layout, settings: Settings, state: RunState, options: Any, stop: _Stopper
+) -> Session:
+    """Run the pipeline in a thread, and say meanwhile how far it is."""
+    # What fails comes back as one line; Beam would log a traceback first, and Beam's own import
+    # warns of extras that few need.
+    logging.getLogger().setLevel(logging.CRITICAL)
+    import apache_beam as beam
+
+    from pipeline.beam_options import beam_options, is_local, runner_of
+    from pipeline.graph import embed_shards
+
+    options = options or beam_options([], [])
+    if not is_local(options):
+        logging.getLogger().setLevel(logging.WARNING)
+    began = time.monotonic()
+    outcome: dict[str, Any] = {}
+
+    def work() -> None:
+        try:
+            pipeline = beam.Pipeline(runner=runner_of(options), options=options)
+            embed_shards(pipeline, [s.path for s in state.shards], layout, settings)
+            result = pipeline.run()
+            result.wait_until_finish()
+            outcome["result"] = result
+        except BaseException as error:  # it belongs to the main thread
+            outcome["error"] = error
+
+    progress = Progress(layout, state)
+    stop.describe = lambda: _stopped(progress)
+    before = state.total("tokens")
+    # The pipeline runs beside the main thread, which stays free to answer signals: one block of a
+    # large model can keep a thread in TensorFlow for a minute.
+    worker = threading.Thread(target=work, name="pipeline", daemon=True)
+    worker.start()
+    while worker.is_alive():
+        progress.update()
+        worker.join(progress.interval)
+    progress.end()
+    if "error" in outcome:
+        raise _told(outcome["error"], progress) from None
+    after = read_state(layout, settings, [s.path for s in state.shards], recorded=True)
+    peak = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return Session(
+        seconds=time.monotonic() - began,
+        tokens=after.total("tokens") - before,
+        model_load=_model_load(outcome["result"]),
+        peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
+    )
+
+
+def _model_load(result: Any) -> float | None:
+    """Seconds that loading the model took, by RunInference's own metrics."""
+    try:
+        found = result.metrics().query()["distributions"]
+    except (NotImplementedError, ValueError, KeyError):
+        return None
+    loads = [m.result for m in found if m.key.metric.name == "load_model_latency_milli_secs"]
+    return max((m.max for m in loads if m and m.count), default=0) / 1000 if loads else None
+
+
+def _told(error: BaseException, progress: Progress) -> BaseException:
+    """The user's error in what a runner made of it: it arrives as text among a traceback."""
+    text = str(error)
+    ours = re.findall(r"UserError: (.+?)(?: \[while running|\n|$)", text)
+    if isinstance(error, UserError):
+        return error
+    return UserError(ours[-1].strip()) if ours else error
+
+
+def _conclude(state: RunState) -> int:
+    lines = problems(state)
+    for line in lines:
+        print(f"elmo-beam: {line}", file=sys.stderr)
+    return 1 if lines else 0
+
+
+def _stopped(progress: Progress) -> str:
+    if progress.planned_blocks:
+        done = f"{progress.blocks} of {progress.planned_blocks} blocks"
+        return f"stopped after {done}; the same command continues"
+    return "stopped before the first block; the same command continues"
+
+
+class _Stopper:
+    """Ctrl-C and SIGTERM: one line, and an end at once.
+
+    Every file is whole or absent at any moment, so nothing need be wound down; Beam's own way of
+    stopping takes long and prints tracebacks.
+    """
+
+    def __init__(self) -> None:
+        self.describe: Callable[[], str] = lambda: "stopped before the first block"
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        start = "\r\x1b[K" if sys.stderr.isatty() else ""
+        os.write(2, f"{start}elmo-beam: {self.describe()}\n".encode())
+        os._exit(128 + number)

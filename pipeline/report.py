@@ -1,0 +1,143 @@
+"""The end of a run: manifest.json, _SUCCESS, and the summary that a person reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.folder import versions
+from pipeline.progress import duration
+from pipeline.state import RunState, ShardState
+from transforms.layout import Layout
+from transforms.settings import Settings
+from transforms.storage import delete, write_bytes
+
+
+@dataclass(frozen=True)
+class Session:
+    """What this command did of the run: seconds in all, tokens embedded, seconds to load a model.
+
+    peak_memory: bytes, of this process and of its largest child.
+    """
+
+    seconds: float = 0.0
+    tokens: int = 0
+    model_load: float | None = None
+    peak_memory: int = 0
+
+
+def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[str, Any]:
+    """The accounts of a run, shard by shard and in all, beside its settings and figures."""
+    return {
+        "complete": state.complete,
+        "lines": state.total("lines"),
+        "embedded": state.total("embedded"),
+        "blank": state.total("blank"),
+        "rejected": state.rejected,
+        "rows": state.total("rows"),
+        "tokens": state.total("tokens"),
+        "shards": [_shard_accounts(shard) for shard in state.shards],
+        "damaged": [
+            {"shard": s.path, "cause": s.plan.damaged}
+            for s in state.shards
+            if s.plan and s.plan.damaged
+        ],
+        "settings": settings.to_json(),
+        "versions": versions(),
+        "figures": {
+            "blocks": len(state.accounts),
+            "bytes": state.total("bytes"),
+            "steps": state.total("steps"),
+            "nodes": state.total("nodes"),
+            "token_lookups": state.total("lookups"),
+            "token_cache_misses": state.total("misses"),
+            "session_seconds": round(session.seconds, 1),
+            "session_tokens": session.tokens,
+            "model_load_seconds": session.model_load,
+            "peak_memory_bytes": session.peak_memory,
+        },
+    }
+
+
+def _shard_accounts(shard: ShardState) -> dict[str, Any]:
+    state = RunState([shard])
+    return {
+        "shard": shard.path,
+        "complete": shard.complete,
+        "blocks": len(shard.done),
+        "lines": state.total("lines"),
+        "embedded": state.total("embedded"),
+        "blank": state.total("blank"),
+        "rejected": state.rejected,
+        "rows": state.total("rows"),
+        "tokens": state.total("tokens"),
+    }
+
+
+def finish(layout: Layout, state: RunState, settings: Settings, session: Session) -> None:
+    """Write the manifest, and _SUCCESS where every line of every input is accounted for."""
+    manifest = manifest_of(state, settings, session)
+    data = (json.dumps(manifest, indent=2) + "\n").encode()
+    write_bytes(layout.root, layout.manifest, data)
+    if state.complete:
+        write_bytes(layout.root, layout.success, b"")
+    else:
+        delete(layout.success)
+
+
+def problems(state: RunState) -> list[str]:
+    """One line for each thing that keeps the run from being complete."""
+    found = []
+    for shard in state.shards:
+        if shard.plan is None:
+            found.append(
+                f"no plan of {shard.path}: workers wrote to a disk this machine does not share, "
+                "so give an --output that all of them reach"
+            )
+        elif shard.plan.damaged is not None:
+            found.append(f"damaged: {shard.path} {shard.plan.damaged}; nothing of it was embedded")
+        elif not shard.complete:
+            missing = len(shard.plan.blocks) - len(shard.done)
+            found.append(f"unfinished: {missing} blocks of {shard.path}; run the command again")
+    return found
+
+
+def summary(layout: Layout, state: RunState, session: Session) -> str:
+    """A run in a dozen lines."""
+    total = state.total
+    rejected = state.rejected
+    steps, lookups = total("steps"), total("lookups")
+    rows = [
+        ("lines", f"{total('lines'):,}"),
+        (
+            "  embedded",
+            f"{total('embedded'):,}  ({total('rows'):,} rows, {total('tokens'):,} tokens)",
+        ),
+        ("  blank", f"{total('blank'):,}"),
+        ("  rejected", f"{sum(rejected.values()):,}"),
+        *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
+        ("output", f"{total('bytes') / 1e6:,.1f} MB in {len(state.accounts):,} parts"),
+    ]
+    if steps:
+        nodes = total("nodes")
+        rows.append(
+            ("LSTM steps taken", f"{nodes / steps:.1%} of those a padding-free batch takes")
+        )
+    if lookups:
+        rows.append(("token cache", f"{1 - total('misses') / lookups:.1%} of lookups found"))
+    if session.tokens:
+        rate = session.tokens / session.seconds
+        rows.append(
+            (
+                "this session",
+                f"{session.tokens:,} tokens in {duration(session.seconds)}, {rate:,.0f} tokens/s "
+                "with start-up",
+            )
+        )
+    if session.model_load is not None:
+        rows.append(("model load", f"{session.model_load:.1f} s"))
+    if session.peak_memory:
+        rows.append(("peak memory", f"{session.peak_memory / 1e9:.2f} GB a process"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([layout.root, *(f"  {name:<{width}}  {value}" for name, value in rows)])

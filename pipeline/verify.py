@@ -1,0 +1,161 @@
+"""`elmo-beam verify`: re-read everything a run wrote, and check it against its accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elmo.options import parse_options
+from elmo.outputs import SENTENCE_OUTPUT
+from pipeline.folder import layout_of, read_settings
+from pipeline.report import problems
+from pipeline.state import BLOCK_NAME, RunState, read_state, recorded_shards
+from transforms.accounts import Accounts
+from transforms.formats import FORMATS
+from transforms.layout import Layout
+from transforms.schema import part_schema
+from transforms.settings import Settings
+from transforms.storage import exists, is_remote, join, list_names, read_bytes
+from transforms.write import file_digest
+
+
+def verify(output: str) -> int:
+    """Print each thing that is wrong, or what was checked; 0 where all is well."""
+    layout = layout_of(output)
+    settings = read_settings(layout)
+    state = read_state(layout, settings, recorded_shards(layout), recorded=True)
+    wrong = list(_check(layout, settings, state))
+    for line in wrong:
+        print(f"elmo-beam: {line}", file=sys.stderr)
+    rows, size = state.total("rows"), state.total("bytes")
+    verdict = f"{len(wrong)} things wrong" if wrong else "all as accounted"
+    print(f"{len(state.accounts):,} blocks, {rows:,} rows, {size / 1e6:,.1f} MB: {verdict}")
+    return 1 if wrong else 0
+
+
+def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
+    yield from problems(state)
+    if state.complete != exists(layout.success):
+        yield (
+            "_SUCCESS is there, but the run is not complete"
+            if not state.complete
+            else ("_SUCCESS is missing: run the command again")
+        )
+    yield from _check_manifest(layout, state)
+    yield from _check_strays(layout, settings, state)
+    for shard in state.shards:
+        for stem, accounts in shard.done.items():
+            if not accounts.balanced:
+                yield f"{stem}: lines are not embedded + blank + rejected"
+            yield from _check_part(layout, settings, stem, accounts)
+            yield from _check_rejects(layout, stem, accounts)
+
+
+def _check_manifest(layout: Layout, state: RunState) -> Iterator[str]:
+    text = read_bytes(layout.manifest)
+    if text is None:
+        yield "manifest.json is missing: run the command again"
+        return
+    manifest = json.loads(text)
+    for name in ("lines", "embedded", "blank", "rows", "tokens"):
+        if manifest[name] != state.total(name):
+            yield f"manifest.json has {name} {manifest[name]:,}, the accounts {state.total(name):,}"
+    if manifest["rejected"] != state.rejected:
+        yield f"manifest.json has rejected {manifest['rejected']}, the accounts {state.rejected}"
+
+
+def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
+    """Files among the parts, rejects and accounts that belong to no block that is done."""
+    suffix = FORMATS[settings.format].suffix
+    done = {stem: a for shard in state.shards for stem, a in shard.done.items()}
+    for folder, ending in (
+        (layout.parts, suffix),
+        (layout.rejects, ".jsonl"),
+        (layout.blocks, ".json"),
+    ):
+        for name in list_names(folder):
+            match = BLOCK_NAME.fullmatch(name)
+            if not match or match["stem"] not in done or not name.endswith(ending):
+                yield f"{join(folder, name)} belongs to no block of the run"
+
+
+def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Accounts) -> Iterator[str]:
+    chosen = FORMATS[settings.format]
+    path = join(layout.parts, stem + chosen.suffix)
+    if not exists(path):
+        yield f"{path} is missing"
+        return
+    local = _local_copy(path)
+    try:
+        if file_digest(local) != (accounts.bytes, accounts.sha256):
+            yield f"{path} is not the file that was written (size or sha256 differs)"
+            return
+        table = chosen.read(local, settings)
+    except Exception as error:  # each reader raises its own
+        yield f"{path} cannot be read: {str(error).splitlines()[0]}"
+        return
+    finally:
+        if local != path:
+            os.remove(local)
+    for complaint in _complaints(table, settings, accounts):
+        yield f"{path} {complaint}"
+
+
+def _local_copy(path: str) -> str:
+    if not is_remote(path):
+        return path
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(read_bytes(path) or b"")
+        return file.name
+
+
+def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iterator[str]:
+    """What is wrong with a part's rows."""
+    if table.num_rows != accounts.rows:
+        yield f"has {table.num_rows} rows, its accounts {accounts.rows}"
+    if not table.num_rows:
+        return
+    if settings.format == "parquet":
+        options = parse_options(json.dumps(settings.options), "run.json")
+        if table.schema.remove_metadata() != part_schema(settings, options):
+            yield "has other columns than its run"
+            return
+        if len(pc.unique(table["line"])) != accounts.embedded:
+            yield f"has other lines than the {accounts.embedded} embedded"
+    if pc.unique(table["shard"]).to_pylist() != [accounts.shard]:
+        yield "has rows of another shard"
+    order = np.asarray(table["offset"]) * (1 << 20) + np.asarray(table["sentence"])
+    if (np.diff(order) <= 0).any():
+        yield "has rows out of order, or twice"
+    counts = np.asarray(table["num_tokens"])
+    if int(counts.sum()) != accounts.tokens:
+        yield f"has {int(counts.sum())} tokens, its accounts {accounts.tokens}"
+    for name in settings.outputs:
+        column = table[name]
+        if name != SENTENCE_OUTPUT and not np.array_equal(pc.list_value_length(column), counts):
+            yield f"has another number of {name} vectors than tokens in a row"
+        flat = column.combine_chunks()
+        while not pa.types.is_floating(flat.type):
+            flat = flat.flatten()
+        if not np.isfinite(np.asarray(flat)).all():
+            yield f"has {name} values that are not finite"
+
+
+def _check_rejects(layout: Layout, stem: str, accounts: Accounts) -> Iterator[str]:
+    path = join(layout.rejects, f"{stem}.jsonl")
+    text = read_bytes(path) or b""
+    try:
+        found = Counter(json.loads(line)["reason"] for line in text.splitlines())
+    except (ValueError, KeyError):
+        yield f"{path} is no list of rejects"
+        return
+    if dict(found) != accounts.rejected:
+        yield f"{path} has {dict(found)}, its accounts {accounts.rejected}"

@@ -1,0 +1,1 @@
+"""Beam transforms from text shards to part files of ELMo vectors."""

@@ -1,0 +1,103 @@
+"""What became of each line of a block: written last, so that their being there means done."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from transforms.layout import Layout, block_stem
+from transforms.plan import Block
+from transforms.settings import Settings
+from transforms.storage import join, read_bytes, write_bytes
+
+REASONS = (
+    "invalid_utf8",
+    "lone_surrogate",
+    "line_too_long",
+    "too_many_tokens",
+    "not_json",
+    "not_an_object",
+    "missing_field",
+    "not_a_string",
+    "null_text",
+)
+
+
+@dataclass(frozen=True)
+class BlockKey:
+    """A block of a shard whose content was as planned."""
+
+    shard: str
+    content: str
+    block: Block
+
+    @property
+    def stem(self) -> str:
+        """The name of everything written for the block, less its suffix."""
+        return block_stem(self.shard, self.block.start)
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """One block's accounts: lines = embedded + blank + the sum of rejected.
+
+    run: the settings' fingerprint. rows and tokens: what the part holds. steps, nodes, lookups,
+    misses: as in `elmo.encoder.Encoded`. bytes, sha256: the part file's.
+    """
+
+    shard: str
+    content: str
+    start: int
+    length: int
+    lines: int
+    run: str
+    embedded: int
+    blank: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    tokens: int = 0
+    steps: int = 0
+    nodes: int = 0
+    lookups: int = 0
+    misses: int = 0
+    bytes: int = 0
+    sha256: str = ""
+
+    @classmethod
+    def from_json(cls, text: str) -> Accounts:
+        """The accounts that `write_accounts` wrote."""
+        return cls(**json.loads(text))
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every line is accounted for."""
+        return self.lines == self.embedded + self.blank + sum(self.rejected.values())
+
+    def are_of(self, key: BlockKey, run: str) -> bool:
+        """Whether these are the accounts of this very block in a run with these settings."""
+        mine = (self.shard, self.content, self.start, self.length, self.lines, self.run)
+        block = key.block
+        return mine == (key.shard, key.content, block.start, block.length, block.lines, run)
+
+
+def accounts_path(layout: Layout, stem: str) -> str:
+    """Where a block's accounts are."""
+    return join(layout.blocks, f"{stem}.json")
+
+
+def read_accounts(layout: Layout, stem: str) -> Accounts | None:
+    """A block's accounts, None where there are none."""
+    text = read_bytes(accounts_path(layout, stem))
+    return None if text is None else Accounts.from_json(text.decode())
+
+
+def write_accounts(layout: Layout, stem: str, accounts: Accounts) -> None:
+    """Write a block's accounts, which commits it."""
+    text = json.dumps(asdict(accounts)) + "\n"
+    write_bytes(layout.root, accounts_path(layout, stem), text.encode())
+
+
+def is_done(layout: Layout, settings: Settings, key: BlockKey) -> bool:
+    """Whether a block is committed already."""
+    accounts = read_accounts(layout, key.stem)
+    return accounts is not None and accounts.are_of(key, settings.fingerprint)

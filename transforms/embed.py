@@ -1,0 +1,126 @@
+"""Blocks of sentences to blocks with vectors, through Beam's RunInference."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.ml.inference.base import ModelHandler
+
+from elmo.models import Engine, load_engine
+from elmo.options import parse_options
+from elmo.sentences import Sentences
+from transforms.normalize import SentenceBlock
+from transforms.schema import part_schema, vector_column
+from transforms.settings import Settings
+
+
+@dataclass(frozen=True)
+class EmbeddedBlock:
+    """A block's part, as a table of `part_schema`, its rejects, and what the model did for it."""
+
+    block: SentenceBlock
+    part: pa.Table
+    steps: int
+    nodes: int
+    lookups: int
+    misses: int
+
+
+def embed_block(block: SentenceBlock, engine: Engine, settings: Settings) -> EmbeddedBlock:
+    """Run a block's sentences through the model, in as many passes as memory asks for.
+
+    Where there are several, their rows wait in a file on the worker's disk, mapped into memory, so
+    that a block's vectors take no more memory than one pass.
+    """
+    schema = part_schema(settings, engine.options)
+    work = np.zeros(4, np.int64)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for encoded in engine.batches(sentences_of(block.sentences), settings.outputs):
+            work[:] += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses
+            rows = block.sentences.slice(encoded.start, encoded.stop - encoded.start)
+            lengths = np.asarray(rows["num_tokens"])
+            offsets = np.concatenate([[0], np.cumsum(lengths)])
+            vectors = [
+                vector_column(name, encoded.vectors[name], offsets, settings.dtype)
+                for name in settings.outputs
+            ]
+            columns = [column.combine_chunks() for column in rows.columns]
+            yield pa.record_batch([*columns, *vectors], schema=schema)
+
+    part = _collect(batches(), schema, len(block)) if len(block) else schema.empty_table()
+    return EmbeddedBlock(block, part, *(int(n) for n in work))
+
+
+def sentences_of(table: pa.Table) -> Sentences:
+    """A block's tokens as the encoder takes them: interned by Arrow, not one by one."""
+    tokens = table["tokens"].combine_chunks()
+    interned = tokens.flatten().dictionary_encode()
+    offsets = np.concatenate([[0], np.cumsum(np.asarray(table["num_tokens"]), dtype=np.int64)])
+    ids = np.asarray(interned.indices, np.int32)
+    return Sentences(interned.dictionary.to_pylist(), ids, offsets)
+
+
+def _collect(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> pa.Table:
+    first = next(batches)
+    if first.num_rows == rows:
+        return pa.Table.from_batches([first])
+    handle, path = tempfile.mkstemp(suffix=".arrow")
+    os.close(handle)
+    try:
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            writer.write_batch(first)
+            for batch in batches:
+                writer.write_batch(batch)
+        # The mapping outlives the name: nothing is left to clean up, however the worker ends.
+        return pa.ipc.open_file(pa.memory_map(path)).read_all()
+    finally:
+        os.remove(path)
+
+
+class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, Engine]):
+    """RunInference over blocks: Beam shares the one model a process has, and keeps the metrics.
+
+    A block is a batch already, so Beam's own batching is skipped, and the handler gets the block
+    itself in place of a list.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def load_model(self) -> Engine:
+        """The run's model; UserError where it is not the one that the command saw."""
+        s = self._settings
+        options = parse_options(json.dumps(s.options), "the run's settings")
+        return load_engine(s.model, s.engine, s.memory, options, s.digest)
+
+    def run_inference(
+        self,
+        batch: Sequence[SentenceBlock] | SentenceBlock,
+        model: Engine,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[EmbeddedBlock]:
+        """One block in, one block out."""
+        assert isinstance(batch, SentenceBlock)
+        return [embed_block(batch, model, self._settings)]
+
+    def get_num_bytes(self, batch: Sequence[SentenceBlock] | SentenceBlock) -> int:
+        """Bytes of the sentences; Beam would pickle them to know."""
+        assert isinstance(batch, SentenceBlock)
+        return int(batch.sentences.nbytes)
+
+    def get_metrics_namespace(self) -> str:
+        """Where RunInference's metrics are found."""
+        return "elmo"
+
+    def should_skip_batching(self) -> bool:
+        """A block is a batch."""
+        return True

@@ -1,0 +1,75 @@
+"""Where a run keeps what: the names of its files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from transforms.storage import TEMPORARY, join
+
+MAX_BASE = 180  # bytes of a shard's name in a part's: file systems allow 255 in all
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below a run's output folder, absolute or a URL."""
+
+    root: str
+
+    @property
+    def parts(self) -> str:
+        """Part files and nothing else."""
+        return join(self.root, "parts")
+
+    @property
+    def rejects(self) -> str:
+        """One JSON Lines file a block that has rejected lines."""
+        return join(self.root, "rejects")
+
+    @property
+    def plan(self) -> str:
+        """One JSON file a shard."""
+        return join(self.root, "plan")
+
+    @property
+    def blocks(self) -> str:
+        """One JSON file a finished block: its accounts."""
+        return join(self.root, "blocks")
+
+    @property
+    def run(self) -> str:
+        """The run's settings."""
+        return join(self.root, "run.json")
+
+    @property
+    def manifest(self) -> str:
+        """Accounts and figures of the whole run, when it has ended."""
+        return join(self.root, "manifest.json")
+
+    @property
+    def success(self) -> str:
+        """Empty; there when every line of every input is accounted for."""
+        return join(self.root, "_SUCCESS")
+
+    @property
+    def lock(self) -> str:
+        """Held by the command that writes here."""
+        return join(self.root, ".lock")
+
+    def plan_of(self, shard: str) -> str:
+        """The plan of a shard's blocks."""
+        return join(self.plan, f"{_shard_stem(shard)}.json")
+
+
+FOLDERS = ("parts", "rejects", "plan", "blocks")
+OWN_NAMES = (*FOLDERS, "run.json", "manifest.json", "_SUCCESS", ".lock", TEMPORARY)
+
+
+def block_stem(shard: str, start: int) -> str:
+    """The name, less its suffix, of everything written for one block."""
+    return f"{_shard_stem(shard)}-{start:015d}"
+
+
+def _shard_stem(shard: str) -> str:
+    base = shard.rsplit("/", 1)[1].encode()[:MAX_BASE].decode("utf-8", "ignore")
+    return f"{base}-{hashlib.sha256(shard.encode()).hexdigest()[:8]}"

@@ -1,0 +1,102 @@
+"""Rows of a Parquet shard: its text column, and its id column if one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.settings import Settings
+from transforms.shards import Damaged, Shard, cause_of, open_raw
+
+BATCH_ROWS = 4096
+
+
+class ParquetRows:
+    """A Parquet file's text, row by row. Every failure is Damaged."""
+
+    def __init__(self, shard: Shard, settings: Settings) -> None:
+        self._text, self._id = settings.text_column, settings.id_field
+        self._columns = list(dict.fromkeys([self._text, *([self._id] if self._id else [])]))
+        try:
+            self._raw = open_raw(shard.path)
+            self._file = pq.ParquetFile(self._raw, page_checksum_verification=True)
+        except Exception as error:  # remote filesystems raise their own
+            raise Damaged(f"cannot be opened as Parquet: {cause_of(error)}") from None
+        schema = self._file.schema_arrow
+        for name in self._columns:
+            if name not in schema.names:
+                raise Damaged(f"has no column {name!r}: it has {', '.join(schema.names)}")
+        kind = schema.field(self._text).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if not _is_text(kind):
+            raise Damaged(f"column {self._text!r} is {kind}, not text")
+
+    def __enter__(self) -> ParquetRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._raw.close()
+
+    @property
+    def count(self) -> int:
+        """Rows in the file."""
+        return int(self._file.metadata.num_rows)
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of the text column before compression, as the footer has them."""
+        metadata = self._file.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        columns = [g.column(j) for g in groups for j in range(g.num_columns)]
+        return sum(c.total_uncompressed_size for c in columns if c.path_in_schema == self._text)
+
+    def check(self) -> None:
+        """Decode every page that a reader will need."""
+        for _ in self._batches(range(self._file.metadata.num_row_groups)):
+            pass
+
+    def read(self, start: int, length: int) -> pa.Table:
+        """Rows start..start + length - 1: the text as `raw` (binary), the id column as it is."""
+        metadata = self._file.metadata
+        first, chosen, begin = 0, [], 0
+        for i in range(metadata.num_row_groups):
+            rows = metadata.row_group(i).num_rows
+            if first < start + length and first + rows > start:
+                chosen.append(i)
+                begin = begin if len(chosen) > 1 else first
+            first += rows
+        taken, position = [], begin
+        for batch in self._batches(chosen):
+            low, high = max(start - position, 0), min(start + length - position, len(batch))
+            if low < high:
+                taken.append(batch.slice(low, high - low))
+            position += len(batch)
+            if position >= start + length:
+                break
+        table = pa.Table.from_batches(taken)
+        columns = {"raw": table[self._text].cast(pa.large_binary())}
+        if self._id:
+            columns["id"] = table[self._id]
+        return pa.table(columns)
+
+    def _batches(self, groups: Iterable[int]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._file.iter_batches(
+                BATCH_ROWS, row_groups=list(groups), columns=self._columns
+            )
+        except Exception as error:  # remote filesystems raise their own
+            raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_string_view(kind)
+    )

@@ -1,0 +1,133 @@
+"""Spans to blocks of raw lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from transforms.accounts import BlockKey, is_done
+from transforms.layout import Layout
+from transforms.parquet_rows import ParquetRows
+from transforms.plan import Block, Span, recorded_plan, write_plan
+from transforms.settings import LIMIT_LINE, Settings
+from transforms.shards import BOM, Damaged, Shard, TextStream, stat_shard
+
+CHANGED = "changed while it was read: run the same command again"
+HEAD = 64 << 10  # bytes kept of a line that is too long to hold
+
+
+@dataclass(frozen=True)
+class RawBlock:
+    """A block's lines as they stand in the file.
+
+    kind: `text`, `json` or `parquet`. lines: a table of raw (large_binary, null where Parquet has
+    null; only the head of a line over 1 MiB), length (int64, bytes), offset (int64, bytes of
+    decompressed text, or the row) and, from Parquet with `--id_field`, id.
+    """
+
+    key: BlockKey
+    kind: str
+    lines: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.lines.num_rows)
+
+
+def read_blocks(shard: Shard, blocks: list[Block], settings: Settings) -> Iterator[pa.Table]:
+    """The lines of some blocks of a shard, in order; raises Damaged if it is not as planned."""
+    if shard.kind == "parquet":
+        yield from _read_parquet(shard, blocks, settings)
+        return
+    with TextStream(shard) as stream:
+        position = 0
+        for block in blocks:
+            stream.skip(block.start - position)
+            position = block.start + block.length
+            if block.lines == 1 and block.length > LIMIT_LINE + len(b"\r\n"):
+                yield _long_line(stream, block)
+            else:
+                yield _lines(stream.read(block.length), block)
+
+
+def _lines(data: bytes, block: Block) -> pa.Table:
+    lines = data.split(b"\n")
+    if data.endswith(b"\n"):
+        lines.pop()
+    if len(data) != block.length or len(lines) != block.lines:
+        raise Damaged(CHANGED)
+    lengths = np.fromiter((len(line) + 1 for line in lines), np.int64, len(lines))
+    offsets = block.start + np.cumsum(lengths) - lengths
+    if block.start == 0:
+        lines[0] = lines[0].removeprefix(BOM)
+    texts = [line.removesuffix(b"\r") for line in lines]
+    sizes = [len(text) for text in texts]
+    kept = [text if len(text) <= LIMIT_LINE else text[:HEAD] for text in texts]
+    return _table(kept, sizes, offsets)
+
+
+def _long_line(stream: TextStream, block: Block) -> pa.Table:
+    head = stream.read(HEAD)
+    stream.skip(block.length - len(head) - 1)
+    last = stream.read(1)
+    if len(last) != 1:
+        raise Damaged(CHANGED)
+    return _table([head], [block.length - (last == b"\n")], np.array([block.start]))
+
+
+def _read_parquet(shard: Shard, blocks: list[Block], settings: Settings) -> Iterator[pa.Table]:
+    with ParquetRows(shard, settings) as rows:
+        for block in blocks:
+            table = rows.read(block.start, block.length)
+            if table.num_rows != block.lines:
+                raise Damaged(CHANGED)
+            texts = table["raw"].to_pylist()
+            sizes = [len(text or b"") for text in texts]
+            kept = [
+                text if size <= LIMIT_LINE else text[:HEAD]
+                for text, size in zip(texts, sizes, strict=True)
+            ]
+            lines = _table(kept, sizes, np.arange(block.start, block.start + block.length))
+            yield lines.append_column("id", table["id"]) if settings.id_field else lines
+
+
+def _table(raw: Sequence[bytes | None], sizes: list[int], offsets: np.ndarray) -> pa.Table:
+    return pa.table(
+        {
+            "raw": pa.array(raw, pa.large_binary()),
+            "length": pa.array(sizes, pa.int64()),
+            "offset": pa.array(offsets, pa.int64()),
+        }
+    )
+
+
+class ReadBlocks(beam.DoFn):
+    """Spans to blocks, less those that are done already.
+
+    A file that is no longer as planned is marked as damaged in its plan, and nothing more of it
+    is read.
+    """
+
+    def __init__(self, layout: Layout, settings: Settings) -> None:
+        self._layout, self._settings = layout, settings
+
+    def process(self, span: Span) -> Iterator[RawBlock]:
+        keys = [BlockKey(span.shard.path, span.content, block) for block in span.blocks]
+        todo = [key for key in keys if not is_done(self._layout, self._settings, key)]
+        try:
+            if todo and stat_shard(span.shard.path) != span.shard:
+                raise Damaged(CHANGED)
+            blocks = [key.block for key in todo]
+            tables = read_blocks(span.shard, blocks, self._settings)
+            for key, table in zip(todo, tables, strict=False):
+                yield RawBlock(key, span.shard.kind, table)
+        except Damaged as damage:
+            self._mark(span.shard, str(damage))
+
+    def _mark(self, shard: Shard, damage: str) -> None:
+        plan = recorded_plan(self._layout, shard.path)
+        if plan is not None:
+            write_plan(self._layout, replace(plan, damaged=damage))

@@ -1,0 +1,77 @@
+"""Embedded blocks to files, committed one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import apache_beam as beam
+
+from transforms.accounts import Accounts, write_accounts
+from transforms.embed import EmbeddedBlock
+from transforms.formats import FORMATS
+from transforms.layout import Layout
+from transforms.settings import Settings
+from transforms.storage import delete, join, new_file, write_bytes
+
+
+def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> Accounts:
+    """Commit a block: its rejects, then its part, then its accounts, each whole or not at all."""
+    block, key = embedded.block, embedded.block.key
+    rejects_path = join(layout.rejects, f"{key.stem}.jsonl")
+    if block.rejects:
+        lines = "".join(json.dumps(reject) + "\n" for reject in block.rejects)
+        write_bytes(layout.root, rejects_path, lines.encode())
+    else:
+        delete(rejects_path)  # of an earlier content of the same file
+    size, sha256 = _write_part(layout, settings, embedded)
+    accounts = Accounts(
+        shard=key.shard,
+        content=key.content,
+        start=key.block.start,
+        length=key.block.length,
+        lines=key.block.lines,
+        run=settings.fingerprint,
+        embedded=block.embedded,
+        blank=block.blank,
+        rejected=block.rejected,
+        rows=embedded.part.num_rows,
+        tokens=sum(embedded.part["num_tokens"].to_pylist()),
+        steps=embedded.steps,
+        nodes=embedded.nodes,
+        lookups=embedded.lookups,
+        misses=embedded.misses,
+        bytes=size,
+        sha256=sha256,
+    )
+    write_accounts(layout, key.stem, accounts)
+    return accounts
+
+
+def _write_part(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> tuple[int, str]:
+    """Write the part; its bytes and their sha256."""
+    chosen = FORMATS[settings.format]
+    path = join(layout.parts, embedded.block.key.stem + chosen.suffix)
+    with new_file(layout.root, path) as temporary:
+        chosen.write(embedded.part, settings, temporary)
+        return file_digest(temporary)
+
+
+def file_digest(path: str) -> tuple[int, str]:
+    """A local file's bytes and their sha256, hexadecimal."""
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            sha.update(chunk)
+        return file.tell(), sha.hexdigest()
+
+
+class WriteBlocks(beam.DoFn):
+    """Embedded blocks to part files, and on to their accounts."""
+
+    def __init__(self, layout: Layout, settings: Settings) -> None:
+        self._layout, self._settings = layout, settings
+
+    def process(self, embedded: EmbeddedBlock) -> Iterator[Accounts]:
+        yield write_block(self._layout, self._settings, embedded)
