@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -21,6 +22,9 @@ def main() -> NoReturn:
 
 def run(argv: list[str]) -> int:
     """The command line's exit code: 0, 1 where something is not right, 2 for wrong flags."""
+    # Our own lines say what happened; Beam would log a traceback first, and on import it warns of
+    # extras that few need.
+    logging.getLogger().setLevel(logging.CRITICAL)
     try:
         args, rest = flags.parser().parse_known_args(argv)
         if rest and args.command != "embed":

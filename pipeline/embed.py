@@ -7,22 +7,20 @@ import logging
 import os
 import re
 import resource
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from elmo.errors import UserError
 from elmo.models import read_weights
 from elmo.outputs import checked_outputs
 from pipeline.flags import own_flags
-from pipeline.folder import layout_of, settle, take_folder
+from pipeline.folder import folder_taken, layout_of, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state, recorded_shards
+from pipeline.stopping import Stopper
 from transforms.layout import Layout
 from transforms.settings import Settings
 from transforms.shards import expand_inputs
@@ -31,32 +29,31 @@ from transforms.storage import delete
 
 def embed(args: argparse.Namespace, beam_flags: list[str]) -> int:
     """Run the command; 0 only where every line of every input is accounted for."""
-    stop = _Stopper()
-    options = None
-    if beam_flags:
-        from pipeline.beam_options import beam_options
+    with Stopper() as stop:
+        options = None
+        if beam_flags:
+            from pipeline.beam_options import beam_options
 
-        options = beam_options(beam_flags, own_flags("embed"))
-    layout = layout_of(args.output)
-    paths = expand_inputs(args.input)
-    settings = settings_of(args)
-    lock = take_folder(layout, args.overwrite)
-    try:
-        settle(layout, settings)
-        _refuse_missing(layout, paths)
-        state = read_state(layout, settings, paths)
-        session = Session()
-        if state.pending:
-            delete(layout.success)
-            session = _run(layout, settings, state, options, stop)
-            state = read_state(layout, settings, paths, recorded=True)
-        delete_stale(layout, state)
-        finish(layout, state, settings, session)
+            options = beam_options(beam_flags, own_flags("embed"))
+        layout = layout_of(args.output)
+        paths = expand_inputs(args.input)
+        settings = settings_of(args)
+        with folder_taken(layout, args.overwrite):
+            settle(layout, settings)
+            _refuse_missing(layout, paths)
+            state = read_state(layout, settings, paths)
+            session = Session()
+            if state.pending:
+                delete(layout.success)
+                session = _run(layout, settings, state, options, stop)
+                state = read_state(layout, settings, paths, recorded=True)
+            delete_stale(layout, state)
+            finish(layout, state, settings, session)
         print(summary(layout, state, session))
-        return _conclude(state)
-    finally:
-        if lock is not None:
-            os.close(lock)
+        lines = problems(state)
+        for line in lines:
+            print(f"elmo-beam: {line}", file=sys.stderr)
+        return 1 if lines else 0
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -90,12 +87,9 @@ def _refuse_missing(layout: Layout, paths: list[str]) -> None:
 
 
 def _run(
-    layout: Layout, settings: Settings, state: RunState, options: Any, stop: _Stopper
+    layout: Layout, settings: Settings, state: RunState, options: Any, stop: Stopper
 ) -> Session:
     """Run the pipeline in a thread, and say meanwhile how far it is."""
-    # What fails comes back as one line; Beam would log a traceback first, and Beam's own import
-    # warns of extras that few need.
-    logging.getLogger().setLevel(logging.CRITICAL)
     import apache_beam as beam
 
     from pipeline.beam_options import beam_options, is_local, runner_of
@@ -162,33 +156,8 @@ def _told(error: BaseException, progress: Progress) -> BaseException:
     return UserError(ours[-1].strip()) if ours else error
 
 
-def _conclude(state: RunState) -> int:
-    lines = problems(state)
-    for line in lines:
-        print(f"elmo-beam: {line}", file=sys.stderr)
-    return 1 if lines else 0
-
-
 def _stopped(progress: Progress) -> str:
     if progress.planned_blocks:
         done = f"{progress.blocks} of {progress.planned_blocks} blocks"
         return f"stopped after {done}; the same command continues"
     return "stopped before the first block; the same command continues"
-
-
-class _Stopper:
-    """Ctrl-C and SIGTERM: one line, and an end at once.
-
-    Every file is whole or absent at any moment, so nothing need be wound down; Beam's own way of
-    stopping takes long and prints tracebacks.
-    """
-
-    def __init__(self) -> None:
-        self.describe: Callable[[], str] = lambda: "stopped before the first block"
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        start = "\r\x1b[K" if sys.stderr.isatty() else ""
-        os.write(2, f"{start}elmo-beam: {self.describe()}\n".encode())
-        os._exit(128 + number)

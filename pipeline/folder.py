@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
@@ -30,29 +32,33 @@ def layout_of(output: str) -> Layout:
     return Layout(output.rstrip("/") if is_remote(output) else os.path.abspath(output))
 
 
-def take_folder(layout: Layout, overwrite: bool) -> int | None:
-    """Make the folder if need be and lock it; UserError where it is another's.
+@contextmanager
+def folder_taken(layout: Layout, overwrite: bool) -> Iterator[None]:
+    """Hold the folder, made if need be; UserError where it is another's, or in use.
 
-    Gives the lock's file descriptor (None where the folder is remote): the lock lasts as long as
-    that is open, so it dies with the process.
+    The lock is on an open file, so it dies with the process. A remote folder has none.
     """
     root = layout.root
-    names = _names(root)
-    if names and not set(names) <= set(OWN_NAMES):
-        if read_bytes(layout.run) is None:
-            raise UserError(
-                f"--output {root} is not empty and no run of elmo-beam: name another folder"
-            )
-    elif names and read_bytes(layout.run) is None and not overwrite and set(names) - {".lock"}:
+    names = set(_names(root)) - {".lock"}
+    is_run = read_bytes(layout.run) is not None
+    if names - set(OWN_NAMES) and not is_run:
+        raise UserError(
+            f"--output {root} is not empty and no run of elmo-beam: name another folder"
+        )
+    if names and not is_run and not overwrite:
         raise UserError(f"--output {root} has no run.json: start afresh with --overwrite")
     lock = _lock(layout)
-    if overwrite:
-        for name in OWN_NAMES:
-            if name != ".lock":
-                delete_all(layout, name)
-    if not is_remote(root):
-        delete(join(root, TEMPORARY))  # left by a run that was killed
-    return lock
+    try:
+        if overwrite:
+            for name in OWN_NAMES:
+                if name != ".lock":
+                    delete_all(layout, name)
+        if not is_remote(root):
+            delete(join(root, TEMPORARY))  # left by a run that was killed
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def _names(root: str) -> list[str]:
