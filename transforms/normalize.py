@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 
 from transforms.accounts import BlockKey
@@ -155,9 +156,10 @@ class _Columns:
     def table(self) -> pa.Table:
         """All of it, in the schema's order."""
         arrays = {n: pa.array(c, self._schema.field(n).type) for n, c in self._columns.items() if c}
-        counts = pa.array([0, *self._columns["num_tokens"]], pa.int32())
-        offsets = pa.compute.cumulative_sum(counts)
-        arrays["tokens"] = pa.ListArray.from_arrays(offsets, pa.array(self._tokens, pa.string()))
+        offsets = np.cumsum([0, *self._columns["num_tokens"]], dtype=np.int32)
+        arrays["tokens"] = pa.ListArray.from_arrays(
+            pa.array(offsets), pa.array(self._tokens, pa.string())
+        )
         rows = len(self._columns["line"])
         arrays["shard"] = pa.repeat(pa.scalar(self._shard, pa.string()), rows)
         empty = {f.name: pa.array([], f.type) for f in self._schema}
