@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from elmo.backend import tf
-from elmo.bilm import CharacterEncoder, TreeLSTM
-from elmo.characters import boundary_ids, character_ids, token_bytes
+from elmo.bilm import TreeLSTM
+from elmo.node_vectors import NodeVectors
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
 from elmo.sentences import Sentences
+from elmo.token_vectors import TokenVectors
 from elmo.tree import PrefixTree, build_tree
 from elmo.weights import Weights
 
 DEFAULT_MEMORY = 1 << 30
-CHARACTERS_AT_ONCE = 16384  # character positions in one call of the character encoder
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Encoder:
         self._memory = memory
         self._mix = weights.layer_mix()
         self._directions = [TreeLSTM(weights, 0), TreeLSTM(weights, 1)]
-        self._tokens = _TokenVectors(weights, capacity=memory // 8)
+        self._tokens = TokenVectors(weights, capacity=memory // 8)
 
     def encode(
         self, sentences: Sequence[Sequence[str]], outputs: Sequence[str] = ("elmo",)
@@ -108,11 +108,11 @@ class Encoder:
             [np.asarray(layer) for layer in self._run(direction, tree, vectors)]
             for direction, tree in enumerate(trees)
         ]
-        makers = _Outputs(sentences, trees, layers, vectors, self._mix)
+        nodes = NodeVectors(sentences, trees, layers, vectors, self._mix)
         return Encoded(
             start,
             start + len(sentences),
-            makers.make(names),
+            {name: nodes.output(name) for name in names},
             steps=2 * len(sentences.ids),
             nodes=sum(len(tree.tokens) for tree in trees),
             lookups=len(sentences.vocabulary),
@@ -124,105 +124,3 @@ class Encoder:
         return self._directions[direction].run(
             vectors, boundary, tree.tokens, tree.parents, tree.level_offsets
         )
-
-
-class _Outputs:
-    """Per-node layers gathered into per-token and per-sentence vectors."""
-
-    def __init__(
-        self,
-        sentences: Sentences,
-        trees: list[PrefixTree],
-        layers: list[list[np.ndarray]],
-        vectors: np.ndarray,
-        mix: np.ndarray,
-    ) -> None:
-        self._sentences, self._trees, self._layers = sentences, trees, layers
-        self._vectors, self._mix = vectors, mix
-
-    def make(self, names: list[str]) -> dict[str, np.ndarray]:
-        made: dict[str, np.ndarray] = {}
-        for name in names:
-            if name == "word_emb":
-                made[name] = self._vectors[self._sentences.ids]
-            elif name == "elmo":
-                made[name] = self._elmo()
-            elif name == SENTENCE_OUTPUT:
-                elmo = made["elmo"] if "elmo" in made else self._elmo()
-                made[name] = sentence_means(elmo, self._sentences.offsets)
-            else:
-                k = int(name.removeprefix("lstm_outputs")) - 1
-                made[name] = self._gather([direction[k] for direction in self._layers])
-        return made
-
-    def _elmo(self) -> np.ndarray:
-        mixed = []
-        for tree, layers in zip(self._trees, self._layers, strict=True):
-            total = self._mix[0] * self._vectors[tree.tokens]
-            for factor, layer in zip(self._mix[1:], layers, strict=True):
-                total += factor * layer
-            mixed.append(total)
-        return self._gather(mixed)
-
-    def _gather(self, directions: list[np.ndarray]) -> np.ndarray:
-        width = self._vectors.shape[1]
-        out = np.empty((len(self._sentences.ids), 2 * width), np.float32)
-        for d, (tree, nodes) in enumerate(zip(self._trees, directions, strict=True)):
-            out[:, d * width : (d + 1) * width] = nodes[tree.node_of_token]
-        return out
-
-
-def sentence_means(vectors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """float32 [sentences, dim]: the mean over each sentence's own tokens, zero if it has none."""
-    lengths = np.diff(offsets)
-    means = np.zeros((len(lengths), vectors.shape[1]), np.float32)
-    real = np.flatnonzero(lengths)
-    if len(real):
-        means[real] = np.add.reduceat(vectors, offsets[real], axis=0) / lengths[real, np.newaxis]
-    return means
-
-
-class _TokenVectors:
-    """Token vectors of the character encoder, each computed once while the cache holds it."""
-
-    def __init__(self, weights: Weights, capacity: int) -> None:
-        """capacity: bytes of vectors kept; when they are full, the cache begins anew."""
-        self._encoder = CharacterEncoder(weights)
-        self._options = weights.options
-        width = weights.options.projection_dim
-        self._vectors = np.empty((max(capacity // (4 * width), 1), width), np.float32)
-        self._rows: dict[bytes, int] = {}
-        ids = boundary_ids(weights.options.max_characters)
-        self.boundaries = self._encoder.run(ids).numpy()
-
-    def of(self, tokens: Sequence[str]) -> tuple[np.ndarray, int]:
-        """float32 [len(tokens), projection_dim], and how many of them had to be computed."""
-        keys = [token_bytes(t, self._options.max_characters) for t in tokens]
-        if len(keys) > len(self._vectors):
-            return self._compute(keys), len(keys)
-        missing = list(dict.fromkeys(k for k in keys if k not in self._rows))
-        if len(self._rows) + len(missing) > len(self._vectors):
-            self._rows.clear()
-            missing = list(dict.fromkeys(keys))
-        if missing:
-            first = len(self._rows)
-            self._vectors[first : first + len(missing)] = self._compute(missing)
-            self._rows.update((key, first + i) for i, key in enumerate(missing))
-        rows = np.fromiter((self._rows[k] for k in keys), np.int64, len(keys))
-        return self._vectors[rows], len(missing)
-
-    def _compute(self, tokens: list[bytes]) -> np.ndarray:
-        widest = max(width for width, _ in self._options.filters)
-        vectors = np.empty((len(tokens), self._vectors.shape[1]), np.float32)
-        # Alike lengths together: each call is as wide as its longest token.
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]), reverse=True)
-        start = 0
-        while start < len(order):
-            # Every filter needs one window of padding only behind the longest token.
-            longest = len(tokens[order[start]]) + 2
-            length = min(self._options.max_characters, longest + widest)
-            chosen = order[start : start + max(1, CHARACTERS_AT_ONCE // length)]
-            ids = character_ids([tokens[i] for i in chosen], length)
-            vectors[chosen] = self._encoder.run(ids).numpy()
-            start += len(chosen)
-        return vectors

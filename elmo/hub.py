@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from elmo.backend import silent_stderr, tf
-from elmo.encoder import DEFAULT_MEMORY, Encoded, Encoder, sentence_means
+from elmo.encoder import DEFAULT_MEMORY, Encoded, Encoder
 from elmo.errors import UserError
+from elmo.node_vectors import sentence_means
 from elmo.options import N_CHARACTERS, Options
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs
 from elmo.sentences import Sentences

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Any
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
@@ -14,20 +14,19 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline.flags import FlagError, nearest_flag
+from pipeline.flags import FlagError, unknown
 
 LOCAL = ("DirectRunner", "FnApiRunner")
 
 
-def beam_options(flags: list[str], own: list[str]) -> PipelineOptions:
+def beam_options(flags: list[str], command: str) -> PipelineOptions:
     """Beam's options from the flags that are not ours; FlagError for one that is nobody's.
 
-    `own` are our flags, for the hint. Beam itself drops what it does not know.
+    Beam itself drops what it does not know.
     """
-    known, unknown = _parse(flags)
-    for flag in unknown:
-        name = flag.split("=")[0]
-        raise FlagError(f"unknown flag {name}{nearest_flag(name, [*own, *known])}")
+    known, rest = _parse(flags)
+    if rest:
+        raise unknown(rest[0], command, known)
     options = PipelineOptions(flags)
     if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
         raise FlagError(
@@ -42,9 +41,16 @@ def is_local(options: PipelineOptions) -> bool:
     return (options.view_as(StandardOptions).runner or LOCAL[0]) in LOCAL
 
 
-def runner_of(options: PipelineOptions) -> Any:
-    """The in-process runner by name, for DirectRunner would fetch another first; else Beam's."""
-    return FnApiRunner() if is_local(options) else None
+def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
+    """An empty pipeline; FlagError where Beam refuses the options.
+
+    The in-process runner is made here, for DirectRunner would try to fetch another first.
+    """
+    try:
+        return beam.Pipeline(runner=FnApiRunner() if is_local(options) else None, options=options)
+    except (ValueError, ImportError) as error:
+        lines = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        raise FlagError(f"Beam refuses its flags: {lines}") from None
 
 
 def _parse(flags: list[str]) -> tuple[list[str], list[str]]:
@@ -58,11 +64,11 @@ def _parse(flags: list[str]) -> tuple[list[str], list[str]]:
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            _, unknown = parser.parse_known_args(flags)
+            _, rest = parser.parse_known_args(flags)
     except SystemExit:
         message = errors.getvalue().strip().splitlines()[-1].split("error: ")[-1]
         raise FlagError(f"{message} (a flag of Beam's)") from None
-    return sorted(parser._option_string_actions), unknown
+    return sorted(parser._option_string_actions), rest
 
 
 def _descendants(cls: type) -> set[type]:

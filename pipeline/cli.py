@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from elmo.errors import UserError
 from pipeline import flags
@@ -27,12 +28,13 @@ def run(argv: list[str]) -> int:
     logging.getLogger().setLevel(logging.CRITICAL)
     try:
         args, rest = flags.parser().parse_known_args(argv)
-        if rest and args.command != "embed":
-            hint = flags.nearest_flag(rest[0].split("=")[0], flags.own_flags(args.command))
-            raise flags.FlagError(f"unknown argument {rest[0]}{hint}")
-        if args.command in ("embed", "plan"):
+        takes_beam = args.command in ("embed", "plan")
+        if rest and not takes_beam:
+            raise flags.unknown(rest[0], args.command)
+        options = _beam_options(rest, args.command) if rest else None
+        if takes_beam:
             flags.check(args)
-        return _dispatch(args, rest)
+        return _dispatch(args, options)
     except flags.FlagError as error:
         print(f"elmo-beam: {error}", file=sys.stderr)
         return 2
@@ -49,12 +51,18 @@ def run(argv: list[str]) -> int:
         return int(end.code or 0)
 
 
-def _dispatch(args: flags.argparse.Namespace, rest: list[str]) -> int:
+def _beam_options(rest: list[str], command: str) -> Any:
+    from pipeline.beam_options import beam_options
+
+    return beam_options(rest, command)
+
+
+def _dispatch(args: argparse.Namespace, options: Any) -> int:
     """Import only what the command needs."""
     if args.command == "embed":
         from pipeline.embed import embed
 
-        return embed(args, rest)
+        return embed(args, options)
     if args.command == "plan":
         from pipeline.plan import plan
 

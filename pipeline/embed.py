@@ -10,31 +10,31 @@ import resource
 import sys
 import threading
 import time
+import traceback
 from typing import Any
 
 from elmo.errors import UserError
 from elmo.models import read_weights
 from elmo.outputs import checked_outputs
-from pipeline.flags import own_flags
 from pipeline.folder import folder_taken, layout_of, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state, recorded_shards
 from pipeline.stopping import Stopper
-from transforms.layout import Layout
+from transforms.layout import Layout, shard_stem
 from transforms.settings import Settings
 from transforms.shards import expand_inputs
-from transforms.storage import delete
+from transforms.storage import delete, list_names, write_bytes
+
+KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts memory
 
 
-def embed(args: argparse.Namespace, beam_flags: list[str]) -> int:
-    """Run the command; 0 only where every line of every input is accounted for."""
+def embed(args: argparse.Namespace, options: Any) -> int:
+    """Run the command; 0 only where every line of every input is accounted for.
+
+    options: Beam's, or None where the command line had none.
+    """
     with Stopper() as stop:
-        options = None
-        if beam_flags:
-            from pipeline.beam_options import beam_options
-
-            options = beam_options(beam_flags, own_flags("embed"))
         layout = layout_of(args.output)
         paths = expand_inputs(args.input)
         settings = settings_of(args)
@@ -78,7 +78,12 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 def _refuse_missing(layout: Layout, paths: list[str]) -> None:
-    missing = [path for path in recorded_shards(layout) if path not in set(paths)]
+    parts = list_names(layout.parts)
+    missing = [
+        path
+        for path in sorted(set(recorded_shards(layout)) - set(paths))
+        if any(name.startswith(f"{shard_stem(path)}-") for name in parts)
+    ]
     if missing:
         raise UserError(
             f"{layout.root} has parts of files that --input no longer names ({shown(missing)}): "
@@ -90,30 +95,28 @@ def _run(
     layout: Layout, settings: Settings, state: RunState, options: Any, stop: Stopper
 ) -> Session:
     """Run the pipeline in a thread, and say meanwhile how far it is."""
-    import apache_beam as beam
-
-    from pipeline.beam_options import beam_options, is_local, runner_of
+    from pipeline.beam_options import beam_options, is_local, new_pipeline
     from pipeline.graph import embed_shards
 
-    options = options or beam_options([], [])
+    options = options or beam_options([], "embed")
     if not is_local(options):
         logging.getLogger().setLevel(logging.WARNING)
-    began = time.monotonic()
+    pipeline = new_pipeline(options)
+    shards = [shard.path for shard in state.shards]
     outcome: dict[str, Any] = {}
 
     def work() -> None:
         try:
-            pipeline = beam.Pipeline(runner=runner_of(options), options=options)
-            embed_shards(pipeline, [s.path for s in state.shards], layout, settings)
+            embed_shards(pipeline, shards, layout, settings)
             result = pipeline.run()
             result.wait_until_finish()
             outcome["result"] = result
         except BaseException as error:  # it belongs to the main thread
             outcome["error"] = error
 
+    began = time.monotonic()
     progress = Progress(layout, state)
-    stop.describe = lambda: _stopped(progress)
-    before = state.total("tokens")
+    stop.describe = progress.stopped
     # The pipeline runs beside the main thread, which stays free to answer signals: one block of a
     # large model can keep a thread in TensorFlow for a minute.
     worker = threading.Thread(target=work, name="pipeline", daemon=True)
@@ -123,17 +126,14 @@ def _run(
         worker.join(progress.interval)
     progress.end()
     if "error" in outcome:
-        raise _told(outcome["error"], progress) from None
-    after = read_state(layout, settings, [s.path for s in state.shards], recorded=True)
-    peak = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+        raise _told(outcome["error"], layout) from None
+    after = read_state(layout, settings, shards, recorded=True)
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return Session(
         seconds=time.monotonic() - began,
-        tokens=after.total("tokens") - before,
+        tokens=after.total("tokens") - state.total("tokens"),
         model_load=_model_load(outcome["result"]),
-        peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
+        peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE,
     )
 
 
@@ -147,17 +147,21 @@ def _model_load(result: Any) -> float | None:
     return max((m.max for m in loads if m and m.count), default=0) / 1000 if loads else None
 
 
-def _told(error: BaseException, progress: Progress) -> BaseException:
-    """The user's error in what a runner made of it: it arrives as text among a traceback."""
-    text = str(error)
-    ours = re.findall(r"UserError: (.+?)(?: \[while running|\n|$)", text)
+def _told(error: BaseException, layout: Layout) -> UserError:
+    """What went wrong, in one line.
+
+    Our own errors arrive as text among a runner's traceback. Any other is none of the user's
+    making: its traceback is kept in error.log.
+    """
     if isinstance(error, UserError):
         return error
-    return UserError(ours[-1].strip()) if ours else error
-
-
-def _stopped(progress: Progress) -> str:
-    if progress.planned_blocks:
-        done = f"{progress.blocks} of {progress.planned_blocks} blocks"
-        return f"stopped after {done}; the same command continues"
-    return "stopped before the first block; the same command continues"
+    ours = re.findall(r"UserError: (.+)", str(error))
+    if ours:
+        return UserError(re.sub(r"( \[while running .*)?$", "", ours[-1]))
+    trace = "".join(traceback.format_exception(error))
+    write_bytes(layout.root, layout.error_log, trace.encode())
+    last = str(error).strip().splitlines()[-1:] or [""]
+    return UserError(
+        f"the job failed ({type(error).__name__}: {last[0]}): the traceback is in "
+        f"{layout.error_log}; the same command continues"
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -59,6 +58,13 @@ def rate(text: str) -> float:
     return value
 
 
+def word(text: str) -> str:
+    """One token."""
+    if not text or text.split() != [text]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one word")
+    return text
+
+
 def outputs(text: str) -> tuple[str, ...]:
     """Names of outputs, parted by commas."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -84,7 +90,7 @@ def parser() -> Parser:
         description="Embed text shards. Run again, the same command continues where it stopped.",
         epilog="Any other flag goes to Beam: --runner FlinkRunner --flink_master HOST:PORT …",
     )
-    _add_output(embed, required=True)
+    _add_files(embed)
     _add_settings(embed)
     embed.add_argument("--overwrite", action="store_true", help="start afresh in --output")
     plan = commands.add_parser(
@@ -92,7 +98,7 @@ def parser() -> Parser:
         help="say what a run would do",
         description="Read and tokenize the input, and say what `embed` with these flags would do.",
     )
-    _add_output(plan, required=False)
+    _add_files(plan)
     _add_settings(plan)
     plan.add_argument("--overwrite", action="store_true", help=argparse.SUPPRESS)
     plan.add_argument(
@@ -104,21 +110,23 @@ def parser() -> Parser:
     inspect.add_argument("output", metavar="DIR", help="the run's output folder")
     inspect.add_argument("--rows", type=count, default=3, metavar="N", help="rows to show (3)")
     inspect.add_argument(
-        "--word", metavar="WORD", help="show the nearest neighbours of a word in its contexts"
+        "--word",
+        type=word,
+        metavar="WORD",
+        help="show the nearest neighbours of a word in its contexts",
     )
     return top
 
 
-def _add_output(parser: argparse.ArgumentParser, required: bool) -> None:
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         action="append",
-        required=True,
         metavar="FILE",
         help="a file or glob, local or a URL; give it again for more. Text, .jsonl, .parquet; "
         "text and .jsonl may be .gz, .bz2, .zst",
     )
-    parser.add_argument("--output", required=required, metavar="DIR", help="where the run goes")
+    parser.add_argument("--output", metavar="DIR", help="where the run goes")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +187,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raises FlagError for flags that do not go together."""
+    """Raises FlagError for flags that are missing, or do not go together."""
+    # Not left to argparse, which would name --output where --ouput is the mistake.
+    if not args.input:
+        raise FlagError("--input is missing: name a file or a quoted glob")
+    if args.command == "embed" and not args.output:
+        raise FlagError("--output is missing: name a folder for the run")
     if args.pad_to is not None:
         if args.format != "tfrecord":
             raise FlagError("--pad_to is for --format tfrecord: Parquet keeps sentences ragged")
@@ -199,10 +212,14 @@ def check(args: argparse.Namespace) -> None:
             raise FlagError(str(error)) from None
 
 
-def nearest_flag(flag: str, known: Sequence[str]) -> str:
-    """A hint at the flag that was meant, or an empty string."""
-    near = difflib.get_close_matches(flag, known, 1, 0.6)
-    return f": did you mean {near[0]}?" if near else ": it is neither ours nor Beam's"
+def unknown(argument: str, command: str, beam: Sequence[str] = ()) -> FlagError:
+    """The error for an argument that is neither ours nor among Beam's flags."""
+    if not argument.startswith("-"):
+        return FlagError(f"unexpected {argument!r}: quote a glob, or give --input for each file")
+    flag = argument.split("=")[0]
+    near = difflib.get_close_matches(flag, [*own_flags(command), *beam], 1, 0.6)
+    hint = f"did you mean {near[0]}?" if near else f"see elmo-beam {command} --help"
+    return FlagError(f"unknown flag {flag}: {hint}")
 
 
 def own_flags(command: str) -> list[str]:
@@ -211,8 +228,3 @@ def own_flags(command: str) -> list[str]:
     assert subparsers is not None
     chosen = subparsers._group_actions[0].choices[command]  # type: ignore[index]
     return sorted(chosen._option_string_actions)
-
-
-def invocation() -> str:
-    """The command as it was called, for messages."""
-    return " ".join(["elmo-beam", *sys.argv[1:]])

@@ -12,11 +12,13 @@ from typing import Any
 
 from elmo.errors import UserError
 from pipeline import __version__
-from transforms.layout import OWN_NAMES, Layout
+from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
 from transforms.settings import COMPARED, Settings
 from transforms.storage import (
     TEMPORARY,
+    clear_temporary,
     delete,
+    delete_empty,
     is_remote,
     join,
     list_names,
@@ -38,35 +40,50 @@ def folder_taken(layout: Layout, overwrite: bool) -> Iterator[None]:
 
     The lock is on an open file, so it dies with the process. A remote folder has none.
     """
-    root = layout.root
-    names = set(_names(root)) - {".lock"}
-    is_run = read_bytes(layout.run) is not None
-    if names - set(OWN_NAMES) and not is_run:
+    if _names(layout.root) - {os.path.basename(layout.lock), TEMPORARY} and not _is_run(layout):
         raise UserError(
-            f"--output {root} is not empty and no run of elmo-beam: name another folder"
+            f"--output {layout.root} is not empty and no run of elmo-beam: name another folder"
         )
-    if names and not is_run and not overwrite:
-        raise UserError(f"--output {root} has no run.json: start afresh with --overwrite")
     lock = _lock(layout)
     try:
         if overwrite:
-            for name in OWN_NAMES:
-                if name != ".lock":
-                    delete_all(layout, name)
-        if not is_remote(root):
-            delete(join(root, TEMPORARY))  # left by a run that was killed
+            clear(layout)
+        clear_temporary(layout.root)
         yield
     finally:
         if lock is not None:
             os.close(lock)
 
 
-def _names(root: str) -> list[str]:
+def _is_run(layout: Layout) -> bool:
+    try:
+        return "elmo-beam" in json.loads(read_bytes(layout.run) or b"{}")["versions"]
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def clear(layout: Layout) -> None:
+    """Remove a run, and only what its layout names.
+
+    What says that blocks are done goes first and the settings last, so that a clearing that was
+    cut off is no finished run, and can be taken up.
+    """
+    for path in (layout.success, layout.manifest, layout.error_log):
+        delete(path)
+    for folder in (layout.blocks, layout.plan, layout.rejects, layout.parts):
+        for name in list_names(folder):
+            if BLOCK_NAME.fullmatch(name) or PLAN_NAME.fullmatch(name):
+                delete(join(folder, name))
+        delete_empty(folder)
+    delete(layout.run)
+
+
+def _names(root: str) -> set[str]:
     if is_remote(root):
-        return list_names(root)
+        return set(list_names(root))
     if os.path.exists(root) and not os.path.isdir(root):
         raise UserError(f"--output {root} is a file: name a folder")
-    return os.listdir(root) if os.path.isdir(root) else []
+    return set(os.listdir(root)) if os.path.isdir(root) else set()
 
 
 def _lock(layout: Layout) -> int | None:
@@ -88,15 +105,6 @@ def _lock(layout: Layout) -> int | None:
             f"another elmo-beam is writing to {layout.root}: wait for it, or stop it first"
         ) from None
     return descriptor
-
-
-def delete_all(layout: Layout, name: str) -> None:
-    """Remove one of our names in a run's folder, with all below it."""
-    path = join(layout.root, name)
-    if is_remote(path):
-        for inner in list_names(path):
-            delete(join(path, inner))
-    delete(path)
 
 
 def settle(layout: Layout, settings: Settings) -> None:

@@ -66,6 +66,13 @@ class Progress:
         if self.terminal:
             self._write("\r\x1b[K")
 
+    def stopped(self) -> str:
+        """What to say when the command is stopped here."""
+        if self.planned_blocks:
+            done = f"{self.blocks} of {self.planned_blocks} blocks"
+            return f"stopped after {done}; the same command continues"
+        return "stopped before the first block; the same command continues"
+
     def line(self) -> str:
         """`120 of 660 blocks, 14,210 tokens/s, 6 min left`."""
         planned = len(self._shards) - len(self._unplanned)

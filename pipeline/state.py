@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from transforms.accounts import Accounts, BlockKey, read_accounts
-from transforms.layout import Layout
-from transforms.plan import Plan, current_plan, recorded_plan
+from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
+from transforms.plan import Plan, current_plan, parse_plan, recorded_plan
 from transforms.settings import Settings
 from transforms.storage import delete, join, list_names, read_bytes
 
 READERS = 16  # small files read at once: where they are remote, each takes a while
-BLOCK_NAME = re.compile(r"(?P<stem>.+-[0-9a-f]{8}-\d{15})\.(parquet|tfrecord|jsonl|json)")
 
 
 @dataclass
@@ -38,8 +36,7 @@ class ShardState:
         """Whether every line of the shard is accounted for."""
         if self.plan is None or self.plan.damaged is not None:
             return False
-        balanced = all(accounts.balanced for accounts in self.done.values())
-        return balanced and len(self.done) == len(self.plan.blocks)
+        return len(self.done) == len(self.plan.blocks)
 
 
 @dataclass
@@ -88,7 +85,8 @@ def read_state(
     A plan counts if its file is as it was and undamaged; with `recorded`, as it stands, which is
     what counts when a pipeline has just made it.
     """
-    present = {name.removesuffix(".json") for name in list_names(layout.blocks)}
+    parts = {name.removesuffix(f".{settings.format}") for name in list_names(layout.parts)}
+    present = parts & {name.removesuffix(".json") for name in list_names(layout.blocks)}
 
     def shard_state(path: str) -> ShardState:
         plan = recorded_plan(layout, path) if recorded else current_plan(layout, path, settings)
@@ -106,14 +104,19 @@ def read_state(
 def recorded_shards(layout: Layout) -> list[str]:
     """The paths of all shards that the run has plans of."""
     texts = (read_bytes(join(layout.plan, name)) for name in list_names(layout.plan))
-    return sorted(Plan.from_json(text).shard.path for text in texts if text)
+    return sorted(plan.shard.path for plan in map(parse_plan, texts) if plan)
 
 
 def delete_stale(layout: Layout, state: RunState) -> None:
-    """Remove what belongs to no block that is done, as of a file's earlier content."""
+    """Remove what belongs to no shard, or to no block that is done: of a file's earlier content."""
     kept = {stem for shard in state.shards for stem in shard.done}
     for folder in (layout.blocks, layout.parts, layout.rejects):
         for name in list_names(folder):
             match = BLOCK_NAME.fullmatch(name)
             if match and match["stem"] not in kept:
                 delete(join(folder, name))
+    plans = {layout.plan_of(shard.path) for shard in state.shards}
+    for name in list_names(layout.plan):
+        path = join(layout.plan, name)
+        if PLAN_NAME.fullmatch(name) and path not in plans:
+            delete(path)

@@ -17,14 +17,16 @@ from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.folder import layout_of, read_settings
 from pipeline.report import problems
-from pipeline.state import BLOCK_NAME, RunState, read_state, recorded_shards
-from transforms.accounts import Accounts
+from pipeline.state import RunState, read_state, recorded_shards
+from transforms.accounts import Accounts, accounts_path, part_path
 from transforms.formats import FORMATS
-from transforms.layout import Layout
+from transforms.layout import BLOCK_NAME, Layout
 from transforms.schema import part_schema
 from transforms.settings import Settings
 from transforms.storage import exists, is_remote, join, list_names, read_bytes
 from transforms.write import file_digest
+
+REDO = "remove it and run the command again"
 
 
 def verify(output: str) -> int:
@@ -53,8 +55,6 @@ def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]
     yield from _check_strays(layout, settings, state)
     for shard in state.shards:
         for stem, accounts in shard.done.items():
-            if not accounts.balanced:
-                yield f"{stem}: lines are not embedded + blank + rejected"
             yield from _check_part(layout, settings, stem, accounts)
             yield from _check_rejects(layout, stem, accounts)
 
@@ -64,49 +64,59 @@ def _check_manifest(layout: Layout, state: RunState) -> Iterator[str]:
     if text is None:
         yield "manifest.json is missing: run the command again"
         return
-    manifest = json.loads(text)
-    for name in ("lines", "embedded", "blank", "rows", "tokens"):
-        if manifest[name] != state.total(name):
-            yield f"manifest.json has {name} {manifest[name]:,}, the accounts {state.total(name):,}"
-    if manifest["rejected"] != state.rejected:
-        yield f"manifest.json has rejected {manifest['rejected']}, the accounts {state.rejected}"
+    counts = ("lines", "embedded", "blank", "rows", "tokens")
+    expected = {"rejected": state.rejected, **{name: state.total(name) for name in counts}}
+    try:
+        manifest = json.loads(text)
+        found = {name: manifest[name] for name in expected}
+    except (ValueError, KeyError, TypeError):
+        yield "manifest.json is damaged: run the command again"
+        return
+    for name, value in expected.items():
+        if found[name] != value:
+            yield (
+                f"manifest.json has {name} {found[name]}, the accounts {value}: "
+                "run the command again"
+            )
 
 
 def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
-    """Files among the parts, rejects and accounts that belong to no block that is done."""
-    suffix = FORMATS[settings.format].suffix
-    done = {stem: a for shard in state.shards for stem, a in shard.done.items()}
+    """Files of a complete run that belong to none of its blocks."""
+    if not state.complete:
+        return
+    done = {stem for shard in state.shards for stem in shard.done}
+    plans = {layout.plan_of(shard.path) for shard in state.shards}
+    for name in list_names(layout.plan):
+        if join(layout.plan, name) not in plans:
+            yield f"{join(layout.plan, name)} is no plan of the run: remove it"
     for folder, ending in (
-        (layout.parts, suffix),
+        (layout.parts, f".{settings.format}"),
         (layout.rejects, ".jsonl"),
         (layout.blocks, ".json"),
     ):
         for name in list_names(folder):
             match = BLOCK_NAME.fullmatch(name)
             if not match or match["stem"] not in done or not name.endswith(ending):
-                yield f"{join(folder, name)} belongs to no block of the run"
+                yield f"{join(folder, name)} belongs to no block of the run: remove it"
 
 
 def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Accounts) -> Iterator[str]:
     chosen = FORMATS[settings.format]
-    path = join(layout.parts, stem + chosen.suffix)
-    if not exists(path):
-        yield f"{path} is missing"
-        return
+    path = part_path(layout, settings, stem)
     local = _local_copy(path)
     try:
         if file_digest(local) != (accounts.bytes, accounts.sha256):
-            yield f"{path} is not the file that was written (size or sha256 differs)"
+            yield f"{path} is not as it was written: {REDO}"
             return
         table = chosen.read(local, settings)
     except Exception as error:  # each reader raises its own
-        yield f"{path} cannot be read: {str(error).splitlines()[0]}"
+        yield f"{path} cannot be read ({str(error).splitlines()[0]}): {REDO}"
         return
     finally:
         if local != path:
             os.remove(local)
     for complaint in _complaints(table, settings, accounts):
-        yield f"{path} {complaint}"
+        yield f"{path} {complaint}: {REDO}"
 
 
 def _local_copy(path: str) -> str:
@@ -155,7 +165,7 @@ def _check_rejects(layout: Layout, stem: str, accounts: Accounts) -> Iterator[st
     try:
         found = Counter(json.loads(line)["reason"] for line in text.splitlines())
     except (ValueError, KeyError):
-        yield f"{path} is no list of rejects"
-        return
+        found = Counter()
     if dict(found) != accounts.rejected:
-        yield f"{path} has {dict(found)}, its accounts {accounts.rejected}"
+        again = f"remove {accounts_path(layout, stem)} and run the command again"
+        yield f"{path} has {dict(found)}, its accounts {accounts.rejected}: {again}"

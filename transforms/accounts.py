@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from transforms.layout import Layout, block_stem
 from transforms.plan import Block
 from transforms.settings import Settings
-from transforms.storage import join, read_bytes, write_bytes
+from transforms.storage import exists, join, read_bytes, write_bytes
 
 REASONS = (
     "invalid_utf8",
@@ -63,21 +63,17 @@ class Accounts:
     bytes: int = 0
     sha256: str = ""
 
-    @classmethod
-    def from_json(cls, text: str) -> Accounts:
-        """The accounts that `write_accounts` wrote."""
-        return cls(**json.loads(text))
-
     @property
     def balanced(self) -> bool:
         """Whether every line is accounted for."""
         return self.lines == self.embedded + self.blank + sum(self.rejected.values())
 
     def are_of(self, key: BlockKey, run: str) -> bool:
-        """Whether these are the accounts of this very block in a run with these settings."""
+        """Whether these are the full accounts of this very block in a run with these settings."""
         mine = (self.shard, self.content, self.start, self.length, self.lines, self.run)
         block = key.block
-        return mine == (key.shard, key.content, block.start, block.length, block.lines, run)
+        theirs = (key.shard, key.content, block.start, block.length, block.lines, run)
+        return mine == theirs and self.balanced
 
 
 def accounts_path(layout: Layout, stem: str) -> str:
@@ -86,9 +82,12 @@ def accounts_path(layout: Layout, stem: str) -> str:
 
 
 def read_accounts(layout: Layout, stem: str) -> Accounts | None:
-    """A block's accounts, None where there are none."""
+    """A block's accounts, None where there are none that can be read."""
     text = read_bytes(accounts_path(layout, stem))
-    return None if text is None else Accounts.from_json(text.decode())
+    try:
+        return None if text is None else Accounts(**json.loads(text))
+    except (ValueError, TypeError):  # a file that lost its bytes with the power, say
+        return None
 
 
 def write_accounts(layout: Layout, stem: str, accounts: Accounts) -> None:
@@ -97,7 +96,14 @@ def write_accounts(layout: Layout, stem: str, accounts: Accounts) -> None:
     write_bytes(layout.root, accounts_path(layout, stem), text.encode())
 
 
+def part_path(layout: Layout, settings: Settings, stem: str) -> str:
+    """Where a block's part is."""
+    return join(layout.parts, f"{stem}.{settings.format}")
+
+
 def is_done(layout: Layout, settings: Settings, key: BlockKey) -> bool:
     """Whether a block is committed already."""
     accounts = read_accounts(layout, key.stem)
-    return accounts is not None and accounts.are_of(key, settings.fingerprint)
+    if accounts is None or not accounts.are_of(key, settings.fingerprint):
+        return False
+    return exists(part_path(layout, settings, key.stem))

@@ -1,6 +1,7 @@
 """The output formats: how a block's table becomes a part file.
 
-To add one, write a function (table, settings, path) and name it in FORMATS.
+To add one, write a function (table, settings, path) and name it in FORMATS; the name is the suffix
+of the parts.
 """
 
 from __future__ import annotations
@@ -18,12 +19,11 @@ ROW_GROUP_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Format:
-    """A suffix, how to write a part, and how to read its rows back as a table, to verify it.
+    """How to write a part, and how to read its rows back as a table, to verify it.
 
     `read` gives the columns of `part_schema`, or those of them that the format keeps.
     """
 
-    suffix: str
     write: Callable[[pa.Table, Settings, str], None]
     read: Callable[[str, Settings], pa.Table]
 
@@ -77,6 +77,6 @@ def _read_tfrecord(path: str, settings: Settings) -> pa.Table:
 
 
 FORMATS = {
-    "parquet": Format(".parquet", write_parquet, read_parquet),
-    "tfrecord": Format(".tfrecord", _write_tfrecord, _read_tfrecord),
+    "parquet": Format(write_parquet, read_parquet),
+    "tfrecord": Format(_write_tfrecord, _read_tfrecord),
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
-from transforms.storage import TEMPORARY, join
+from transforms.storage import join
 
 MAX_BASE = 180  # bytes of a shard's name in a part's: file systems allow 255 in all
 
@@ -52,24 +53,33 @@ class Layout:
         return join(self.root, "_SUCCESS")
 
     @property
+    def error_log(self) -> str:
+        """The traceback of a failure that the command cannot explain in one line."""
+        return join(self.root, "error.log")
+
+    @property
     def lock(self) -> str:
         """Held by the command that writes here."""
         return join(self.root, ".lock")
 
     def plan_of(self, shard: str) -> str:
         """The plan of a shard's blocks."""
-        return join(self.plan, f"{_shard_stem(shard)}.json")
+        return join(self.plan, f"{shard_stem(shard)}.json")
 
 
-FOLDERS = ("parts", "rejects", "plan", "blocks")
-OWN_NAMES = (*FOLDERS, "run.json", "manifest.json", "_SUCCESS", ".lock", TEMPORARY)
+PLAN_NAME = re.compile(r".+-[0-9a-f]{8}\.json")
+BLOCK_NAME = re.compile(r"(?P<stem>.+-[0-9a-f]{8}-\d{15})\.(parquet|tfrecord|jsonl|json)")
 
 
 def block_stem(shard: str, start: int) -> str:
     """The name, less its suffix, of everything written for one block."""
-    return f"{_shard_stem(shard)}-{start:015d}"
+    return f"{shard_stem(shard)}-{start:015d}"
 
 
-def _shard_stem(shard: str) -> str:
-    base = shard.rsplit("/", 1)[1].encode()[:MAX_BASE].decode("utf-8", "ignore")
+def shard_stem(shard: str) -> str:
+    """The name, less what follows it, of everything written for one shard."""
+    # Readers of folders pass over names that begin with a dot or an underscore.
+    base = shard.rsplit("/", 1)[1].lstrip("._") or "shard"
+    base = "".join(c if c.isprintable() else "-" for c in base)
+    base = base.encode()[:MAX_BASE].decode("utf-8", "ignore")
     return f"{base}-{hashlib.sha256(shard.encode()).hexdigest()[:8]}"

@@ -79,9 +79,16 @@ class Span:
 
 
 def recorded_plan(layout: Layout, path: str) -> Plan | None:
-    """The plan on record, None where there is none."""
-    text = read_bytes(layout.plan_of(path))
-    return None if text is None else Plan.from_json(text)
+    """The plan on record, None where there is none that can be read."""
+    return parse_plan(read_bytes(layout.plan_of(path)))
+
+
+def parse_plan(text: bytes | None) -> Plan | None:
+    """The plan that `to_json` wrote, None where it is none."""
+    try:
+        return None if text is None else Plan.from_json(text)
+    except (ValueError, TypeError, KeyError):  # a file that lost its bytes with the power, say
+        return None
 
 
 def write_plan(layout: Layout, plan: Plan) -> None:

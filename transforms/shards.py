@@ -66,6 +66,9 @@ def expand_inputs(patterns: list[str]) -> list[str]:
         if not files:
             raise UserError(f"--input {pattern} matches no file: check the path, or quote the glob")
         found.update(files)
+    for path in found:
+        if not path.isprintable():
+            raise UserError(f"--input {path!r} is no printable UTF-8 name: rename the file")
     return sorted(found)
 
 

@@ -7,7 +7,7 @@ Nothing is opened under its final name before its bytes are complete: local file
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,14 +70,29 @@ def list_names(folder: str) -> list[str]:
 
 
 def delete(path: str) -> None:
-    """Remove a file, or a folder with all that is in it, if it is there."""
+    """Remove a file if it is there."""
     if is_remote(path):
         if exists(path):
             filesystems().delete([path])
-    elif os.path.isdir(path):
-        shutil.rmtree(path)
     elif os.path.lexists(path):
         os.remove(path)
+
+
+def delete_empty(folder: str) -> None:
+    """Remove a local folder if nothing is in it."""
+    if not is_remote(folder) and os.path.isdir(folder) and not os.listdir(folder):
+        os.rmdir(folder)
+
+
+def clear_temporary(root: str) -> None:
+    """Remove what a command that was killed left of unfinished files below a local folder."""
+    folder = join(root, TEMPORARY)
+    if is_remote(root) or not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        if re.fullmatch(r"\.[0-9a-f]{32}", name):
+            os.remove(join(folder, name))
+    delete_empty(folder)
 
 
 @contextmanager
@@ -98,6 +113,8 @@ def new_file(root: str, path: str) -> Iterator[str]:
         if is_remote(path):
             _upload(temporary, path)
         else:
+            with open(temporary, "rb+") as file:
+                os.fsync(file)  # before the rename, or a power cut leaves a name without bytes
             os.makedirs(os.path.dirname(path), exist_ok=True)
             os.replace(temporary, path)
     except OSError as error:

@@ -15,10 +15,13 @@ from transforms.settings import Settings
 
 def write_tfrecord(table: pa.Table, settings: Settings, path: str) -> None:
     """One record a row, in order; with `pad_to`, empty tokens and zero vectors up to that many."""
-    with tf.io.TFRecordWriter(path) as writer:
-        for batch in table.to_batches(max_chunksize=64):
-            for example in _examples(batch, settings):
-                writer.write(example.SerializeToString())
+    try:
+        with tf.io.TFRecordWriter(path) as writer:
+            for batch in table.to_batches(max_chunksize=64):
+                for example in _examples(batch, settings):
+                    writer.write(example.SerializeToString())
+    except tf.errors.OpError as error:  # a full disk, say: as Python's own files tell it
+        raise OSError(str(error.message).split("; ")[-1]) from None
 
 
 def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from transforms.accounts import Accounts, write_accounts
+from transforms.accounts import Accounts, part_path, write_accounts
 from transforms.embed import EmbeddedBlock
 from transforms.formats import FORMATS
 from transforms.layout import Layout
@@ -52,7 +52,7 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
 def _write_part(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> tuple[int, str]:
     """Write the part; its bytes and their sha256."""
     chosen = FORMATS[settings.format]
-    path = join(layout.parts, embedded.block.key.stem + chosen.suffix)
+    path = part_path(layout, settings, embedded.block.key.stem)
     with new_file(layout.root, path) as temporary:
         chosen.write(embedded.part, settings, temporary)
         return file_digest(temporary)

@@ -1,0 +1,59 @@
+"""Vectors of tokens without context, each computed once while the cache holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from elmo.bilm import CharacterEncoder
+from elmo.characters import boundary_ids, character_ids, token_bytes
+from elmo.weights import Weights
+
+CHARACTERS_AT_ONCE = 16384  # character positions in one call of the character encoder
+
+
+class TokenVectors:
+    """The character encoder behind a bounded cache; `boundaries` are <S> and </S>."""
+
+    def __init__(self, weights: Weights, capacity: int) -> None:
+        """capacity: bytes of vectors kept; when they are full, the cache begins anew."""
+        self._encoder = CharacterEncoder(weights)
+        self._options = weights.options
+        width = weights.options.projection_dim
+        self._vectors = np.empty((max(capacity // (4 * width), 1), width), np.float32)
+        self._rows: dict[bytes, int] = {}
+        ids = boundary_ids(weights.options.max_characters)
+        self.boundaries = self._encoder.run(ids).numpy()
+
+    def of(self, tokens: Sequence[str]) -> tuple[np.ndarray, int]:
+        """float32 [len(tokens), projection_dim], and how many of them had to be computed."""
+        keys = [token_bytes(t, self._options.max_characters) for t in tokens]
+        if len(keys) > len(self._vectors):
+            return self._compute(keys), len(keys)
+        missing = list(dict.fromkeys(k for k in keys if k not in self._rows))
+        if len(self._rows) + len(missing) > len(self._vectors):
+            self._rows.clear()
+            missing = list(dict.fromkeys(keys))
+        if missing:
+            first = len(self._rows)
+            self._vectors[first : first + len(missing)] = self._compute(missing)
+            self._rows.update((key, first + i) for i, key in enumerate(missing))
+        rows = np.fromiter((self._rows[k] for k in keys), np.int64, len(keys))
+        return self._vectors[rows], len(missing)
+
+    def _compute(self, tokens: list[bytes]) -> np.ndarray:
+        widest = max(width for width, _ in self._options.filters)
+        vectors = np.empty((len(tokens), self._vectors.shape[1]), np.float32)
+        # Alike lengths together: each call is as wide as its longest token.
+        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]), reverse=True)
+        start = 0
+        while start < len(order):
+            # Every filter needs one window of padding only behind the longest token.
+            longest = len(tokens[order[start]]) + 2
+            length = min(self._options.max_characters, longest + widest)
+            chosen = order[start : start + max(1, CHARACTERS_AT_ONCE // length)]
+            ids = character_ids([tokens[i] for i in chosen], length)
+            vectors[chosen] = self._encoder.run(ids).numpy()
+            start += len(chosen)
+        return vectors
