@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 
 from elmo.errors import UserError
 from pipeline import flags
+from pipeline.stopping import Stopper
+
+STOPPED = "stopped before the first block; the same command continues"
 
 
 def main() -> NoReturn:
@@ -26,15 +29,23 @@ def run(argv: list[str]) -> int:
     # Our own lines say what happened; Beam would log a traceback first, and on import it warns of
     # extras that few need.
     logging.getLogger().setLevel(logging.CRITICAL)
+    with Stopper() as stop:
+        return _answered(argv, stop)
+
+
+def _answered(argv: list[str], stop: Stopper) -> int:
+    """The exit code, with every error said in one line."""
     try:
         args, rest = flags.parser().parse_known_args(argv)
+        if args.command == "embed":
+            stop.describe = lambda: STOPPED
         takes_beam = args.command in ("embed", "plan")
         if rest and not takes_beam:
             raise flags.unknown(rest[0], args.command)
         options = _beam_options(rest, args.command) if rest else None
         if takes_beam:
             flags.check(args)
-        return _dispatch(args, options)
+        return _dispatch(args, options, stop)
     except flags.FlagError as error:
         print(f"elmo-beam: {error}", file=sys.stderr)
         return 2
@@ -44,9 +55,6 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:  # `elmo-beam inspect DIR | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print("elmo-beam: stopped", file=sys.stderr)
-        return 130
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)
 
@@ -57,12 +65,12 @@ def _beam_options(rest: list[str], command: str) -> Any:
     return beam_options(rest, command)
 
 
-def _dispatch(args: argparse.Namespace, options: Any) -> int:
+def _dispatch(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
     """Import only what the command needs."""
     if args.command == "embed":
         from pipeline.embed import embed
 
-        return embed(args, options)
+        return embed(args, options, stop)
     if args.command == "plan":
         from pipeline.plan import plan
 

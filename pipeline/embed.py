@@ -20,7 +20,7 @@ from pipeline.folder import folder_taken, layout_of, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state, recorded_shards
-from pipeline.stopping import Stopper
+from pipeline.stopping import Stopper, leave_signals_to_main_thread
 from transforms.layout import Layout, shard_stem
 from transforms.settings import Settings
 from transforms.shards import expand_inputs
@@ -29,31 +29,30 @@ from transforms.storage import delete, list_names, write_bytes
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts memory
 
 
-def embed(args: argparse.Namespace, options: Any) -> int:
+def embed(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
     """Run the command; 0 only where every line of every input is accounted for.
 
     options: Beam's, or None where the command line had none.
     """
-    with Stopper() as stop:
-        layout = layout_of(args.output)
-        paths = expand_inputs(args.input)
-        settings = settings_of(args)
-        with folder_taken(layout, args.overwrite):
-            settle(layout, settings)
-            _refuse_missing(layout, paths)
-            state = read_state(layout, settings, paths)
-            session = Session()
-            if state.pending:
-                delete(layout.success)
-                session = _run(layout, settings, state, options, stop)
-                state = read_state(layout, settings, paths, recorded=True)
-            delete_stale(layout, state)
-            finish(layout, state, settings, session)
-        print(summary(layout, state, session))
-        lines = problems(state)
-        for line in lines:
-            print(f"elmo-beam: {line}", file=sys.stderr)
-        return 1 if lines else 0
+    layout = layout_of(args.output)
+    paths = expand_inputs(args.input)
+    settings = settings_of(args)
+    with folder_taken(layout, args.overwrite):
+        settle(layout, settings)
+        _refuse_missing(layout, paths)
+        state = read_state(layout, settings, paths)
+        session = Session()
+        if state.pending:
+            delete(layout.success)
+            session = _run(layout, settings, state, options, stop)
+            state = read_state(layout, settings, paths, recorded=True)
+        delete_stale(layout, state)
+        finish(layout, state, settings, session)
+    print(summary(layout, state, session))
+    lines = problems(state)
+    for line in lines:
+        print(f"elmo-beam: {line}", file=sys.stderr)
+    return 1 if lines else 0
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -106,6 +105,7 @@ def _run(
     outcome: dict[str, Any] = {}
 
     def work() -> None:
+        leave_signals_to_main_thread()
         try:
             embed_shards(pipeline, shards, layout, settings)
             result = pipeline.run()

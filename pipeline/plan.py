@@ -13,6 +13,7 @@ from elmo.options import Options
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
 from pipeline.flags import DEFAULTS
 from pipeline.progress import duration
+from pipeline.report import damage_line
 from transforms.accounts import BlockKey
 from transforms.normalize import SentenceBlock, normalize_block
 from transforms.plan import Plan, make_plan
@@ -60,7 +61,7 @@ def plan(args: argparse.Namespace) -> int:
     forecast = forecast_of(paths, settings)
     print(report(forecast, settings, weights.options, args.rate))
     for path, cause in forecast.damaged:
-        print(f"elmo-beam: damaged: {path} {cause}", file=sys.stderr)
+        print(f"elmo-beam: {damage_line(path, cause)}", file=sys.stderr)
     return 1 if forecast.damaged else 0
 
 

@@ -71,7 +71,7 @@ class Progress:
         if self.planned_blocks:
             done = f"{self.blocks} of {self.planned_blocks} blocks"
             return f"stopped after {done}; the same command continues"
-        return "stopped before the first block; the same command continues"
+        return f"stopped while planning ({self.line()}); the same command continues"
 
     def line(self) -> str:
         """`120 of 660 blocks, 14,210 tokens/s, 6 min left`."""

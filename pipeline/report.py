@@ -96,11 +96,16 @@ def problems(state: RunState) -> list[str]:
                 "so give an --output that all of them reach"
             )
         elif shard.plan.damaged is not None:
-            found.append(f"damaged: {shard.path} {shard.plan.damaged}; nothing of it was embedded")
+            found.append(damage_line(shard.path, shard.plan.damaged))
         elif not shard.complete:
             missing = len(shard.plan.blocks) - len(shard.done)
             found.append(f"unfinished: {missing} blocks of {shard.path}; run the command again")
     return found
+
+
+def damage_line(path: str, cause: str) -> str:
+    """What to tell of a damaged file."""
+    return f"damaged: {path} {cause} (nothing of it is embedded: replace it, then run again)"
 
 
 def summary(layout: Layout, state: RunState, session: Session) -> str:

@@ -102,10 +102,14 @@ def _json_text(line: str, settings: Settings) -> tuple[str, str | None]:
 
 
 def _identity(value: Any) -> str | None:
-    """An id as a string: as it is, else as JSON writes it."""
-    if value is None or isinstance(value, str):
-        return None if value is None else value.encode("utf-8", "replace").decode()
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """An id as a string: text as it is, JSON's other values as JSON writes them, dates in ISO."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool | int | float | list | dict):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _reject(

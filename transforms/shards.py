@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -15,9 +16,10 @@ from transforms.storage import filesystems, is_remote, open_remote
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAGIC = {
-    b"\x1f\x8b": "gzip data, whose name must end in .gz",
-    b"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
-    b"PAR1": "Parquet, whose name must end in .parquet",
+    rb"\x1f\x8b": "gzip data, whose name must end in .gz",
+    rb"BZh[1-9]1AY&SY": "bzip2 data, whose name must end in .bz2",
+    rb"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
+    rb"PAR1": "Parquet, whose name must end in .parquet",
 }
 BOM = b"\xef\xbb\xbf"
 
@@ -157,7 +159,7 @@ class TextStream:
 def check_magic(head: bytes) -> None:
     """Raises Damaged where text begins as a compressed or Parquet file does."""
     for magic, name in MAGIC.items():
-        if head.startswith(magic):
+        if re.match(magic, head):
             raise Damaged(f"is not text: it is {name}")
 
 
