@@ -23,7 +23,7 @@ from pipeline.state import RunState, delete_stale, read_state, recorded_shards
 from pipeline.stopping import Stopper, leave_signals_to_main_thread
 from transforms.layout import Layout, shard_stem
 from transforms.settings import Settings
-from transforms.shards import expand_inputs
+from transforms.shards import Damaged, expand_inputs, stat_shard
 from transforms.storage import delete, list_names, write_bytes
 
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts memory
@@ -77,17 +77,27 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 def _refuse_missing(layout: Layout, paths: list[str]) -> None:
+    """UserError where there are parts of files that are gone, or that `paths` leaves out."""
     parts = list_names(layout.parts)
-    missing = [
+    embedded = [
         path
-        for path in sorted(set(recorded_shards(layout)) - set(paths))
+        for path in recorded_shards(layout)
         if any(name.startswith(f"{shard_stem(path)}-") for name in parts)
     ]
-    if missing:
+    unnamed = sorted(set(embedded) - set(paths))
+    if unnamed:
         raise UserError(
-            f"{layout.root} has parts of files that --input no longer names ({shown(missing)}): "
+            f"{layout.root} has parts of files that --input no longer names ({shown(unnamed)}): "
             "name them too, or give another --output"
         )
+    for path in embedded:
+        try:
+            stat_shard(path)
+        except Damaged as damage:
+            raise UserError(
+                f"{layout.root} has parts of {path}, which {damage}: bring the file back, or give "
+                "another --output"
+            ) from None
 
 
 def _run(

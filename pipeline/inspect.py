@@ -79,7 +79,7 @@ def _shown(value: object) -> str:
 
 
 def _parts(layout: Layout, settings: Settings, most: int | None = None) -> Iterator[pa.Table]:
-    """The parts in order, those with rows."""
+    """The parts in order."""
     chosen = FORMATS[settings.format]
     given = 0
     for name in list_names(layout.parts):
@@ -94,9 +94,8 @@ def _parts(layout: Layout, settings: Settings, most: int | None = None) -> Itera
                 with open(local, "wb") as file:
                     file.write(read_bytes(path) or b"")
                 table = chosen.read(local, settings)
-        if table.num_rows:
-            given += 1
-            yield table
+        given += 1
+        yield table
 
 
 def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:
@@ -123,8 +122,8 @@ def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:
         yield f"  {contexts[i]}"
         near = vectors @ vectors[i]
         near[sentences == sentences[i]] = -np.inf
-        for j in np.argsort(-near)[:NEIGHBOURS]:
-            yield f"    {near[j]:.2f}  {contexts[j]}"
+        others = [j for j in np.argsort(-near)[:NEIGHBOURS] if np.isfinite(near[j])]
+        yield from (f"    {near[j]:.2f}  {contexts[j]}" for j in others)
 
 
 Found = tuple[np.ndarray, list[set[str]], list[str], np.ndarray]

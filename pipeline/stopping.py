@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -34,7 +35,8 @@ class Stopper:
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
         os.write(2, f"{start}elmo-beam: {self.describe()}\n".encode())
         for child in descendants(os.getpid()):
-            os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         os._exit(128 + number)
 
 

@@ -42,7 +42,8 @@ class Accounts:
     """One block's accounts: lines = embedded + blank + the sum of rejected.
 
     run: the settings' fingerprint. rows and tokens: what the part holds. steps, nodes, lookups,
-    misses: as in `elmo.encoder.Encoded`. bytes, sha256: the part file's.
+    misses: as in `elmo.encoder.Encoded`. bytes, sha256: the part file's; rejects_sha256: that of
+    the rejects file, empty where there is none.
     """
 
     shard: str
@@ -62,6 +63,7 @@ class Accounts:
     misses: int = 0
     bytes: int = 0
     sha256: str = ""
+    rejects_sha256: str = ""
 
     @property
     def balanced(self) -> bool:
@@ -94,6 +96,11 @@ def write_accounts(layout: Layout, stem: str, accounts: Accounts) -> None:
     """Write a block's accounts, which commits it."""
     text = json.dumps(asdict(accounts)) + "\n"
     write_bytes(layout.root, accounts_path(layout, stem), text.encode())
+
+
+def rejects_path(layout: Layout, stem: str) -> str:
+    """Where a block's rejects are, if it has any."""
+    return join(layout.rejects, f"{stem}.jsonl")
 
 
 def part_path(layout: Layout, settings: Settings, stem: str) -> str:

@@ -130,4 +130,4 @@ class ReadBlocks(beam.DoFn):
     def _mark(self, shard: Shard, damage: str) -> None:
         plan = recorded_plan(self._layout, shard.path)
         if plan is not None:
-            write_plan(self._layout, replace(plan, damaged=damage))
+            write_plan(self._layout, replace(plan, damaged=damage, blocks=[]))

@@ -8,23 +8,18 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from transforms.accounts import Accounts, part_path, write_accounts
+from transforms.accounts import Accounts, part_path, rejects_path, write_accounts
 from transforms.embed import EmbeddedBlock
 from transforms.formats import FORMATS
 from transforms.layout import Layout
 from transforms.settings import Settings
-from transforms.storage import delete, join, new_file, write_bytes
+from transforms.storage import delete, new_file, write_bytes
 
 
 def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> Accounts:
     """Commit a block: its rejects, then its part, then its accounts, each whole or not at all."""
     block, key = embedded.block, embedded.block.key
-    rejects_path = join(layout.rejects, f"{key.stem}.jsonl")
-    if block.rejects:
-        lines = "".join(json.dumps(reject) + "\n" for reject in block.rejects)
-        write_bytes(layout.root, rejects_path, lines.encode())
-    else:
-        delete(rejects_path)  # of an earlier content of the same file
+    rejects_sha256 = _write_rejects(layout, embedded)
     size, sha256 = _write_part(layout, settings, embedded)
     accounts = Accounts(
         shard=key.shard,
@@ -44,9 +39,21 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
         misses=embedded.misses,
         bytes=size,
         sha256=sha256,
+        rejects_sha256=rejects_sha256,
     )
     write_accounts(layout, key.stem, accounts)
     return accounts
+
+
+def _write_rejects(layout: Layout, embedded: EmbeddedBlock) -> str:
+    """Write the rejects, if there are any; their sha256."""
+    path = rejects_path(layout, embedded.block.key.stem)
+    if not embedded.block.rejects:
+        delete(path)  # of an earlier content of the same file
+        return ""
+    data = "".join(json.dumps(reject) + "\n" for reject in embedded.block.rejects).encode()
+    write_bytes(layout.root, path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _write_part(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> tuple[int, str]:
