@@ -6,6 +6,7 @@ import contextlib
 import io
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
@@ -28,6 +29,7 @@ def beam_options(flags: list[str], command: str) -> PipelineOptions:
     if rest:
         raise unknown(rest[0], command, known)
     options = PipelineOptions(flags)
+    FileSystems.set_options(options)
     if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
         raise FlagError(
             "--direct_running_mode multi_threading loses records in Beam 2.77: "

@@ -81,10 +81,7 @@ def _shown(value: object) -> str:
 def _parts(layout: Layout, settings: Settings, most: int | None = None) -> Iterator[pa.Table]:
     """The parts in order."""
     chosen = FORMATS[settings.format]
-    given = 0
-    for name in list_names(layout.parts):
-        if most is not None and given >= most:
-            return
+    for name in list_names(layout.parts)[:most]:
         path = join(layout.parts, name)
         if not is_remote(path):
             table = chosen.read(path, settings)
@@ -94,7 +91,6 @@ def _parts(layout: Layout, settings: Settings, most: int | None = None) -> Itera
                 with open(local, "wb") as file:
                     file.write(read_bytes(path) or b"")
                 table = chosen.read(local, settings)
-        given += 1
         yield table
 
 

@@ -25,9 +25,15 @@ def is_remote(path: str) -> bool:
 
 
 def filesystems() -> Any:
-    """Beam's FileSystems, imported only where something is remote."""
-    from apache_beam.io.filesystems import FileSystems
+    """Beam's FileSystems, imported only where something is remote.
 
+    Some of them (S3) fail without options; a command that has some sets them first.
+    """
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    if FileSystems._pipeline_options is None:
+        FileSystems.set_options(PipelineOptions([]))
     return FileSystems
 
 
