@@ -39,11 +39,9 @@ def _answered(argv: list[str], stop: Stopper) -> int:
         args, rest = flags.parser().parse_known_args(argv)
         if args.command == "embed":
             stop.describe = lambda: STOPPED
-        takes_beam = args.command in ("embed", "plan")
-        if rest and not takes_beam:
-            raise flags.unknown(rest[0], args.command)
+        # Commands that run no pipeline take Beam's flags too: some say how to reach a filesystem.
         options = _beam_options(rest, args.command) if rest else None
-        if takes_beam:
+        if args.command in ("embed", "plan"):
             flags.check(args)
         return _dispatch(args, options, stop)
     except flags.FlagError as error:

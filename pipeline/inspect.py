@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,7 +15,7 @@ from pipeline.state import read_state, recorded_shards
 from transforms.formats import FORMATS
 from transforms.layout import Layout
 from transforms.settings import Settings
-from transforms.storage import is_remote, join, list_names, read_bytes
+from transforms.storage import join, list_names, local_copy
 
 MOST_VECTORS = 100_000  # compared with a word: the first parts, if there are more
 CONTEXTS = 8  # of the word shown
@@ -82,16 +80,8 @@ def _parts(layout: Layout, settings: Settings, most: int | None = None) -> Itera
     """The parts in order."""
     chosen = FORMATS[settings.format]
     for name in list_names(layout.parts)[:most]:
-        path = join(layout.parts, name)
-        if not is_remote(path):
-            table = chosen.read(path, settings)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                local = os.path.join(folder, name)
-                with open(local, "wb") as file:
-                    file.write(read_bytes(path) or b"")
-                table = chosen.read(local, settings)
-        yield table
+        with local_copy(join(layout.parts, name)) as path:
+            yield chosen.read(path, settings)
 
 
 def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:

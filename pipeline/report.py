@@ -81,7 +81,7 @@ def finish(layout: Layout, state: RunState, settings: Settings, session: Session
     data = (json.dumps(manifest, indent=2) + "\n").encode()
     write_bytes(layout.root, layout.manifest, data)
     if state.complete:
-        write_bytes(layout.root, layout.success, b"")
+        write_bytes(layout.root, layout.success, b"\n")  # S3 takes no empty upload
     else:
         delete(layout.success)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,7 +21,7 @@ from transforms.formats import FORMATS
 from transforms.layout import BLOCK_NAME, Layout
 from transforms.schema import part_schema
 from transforms.settings import Settings
-from transforms.storage import exists, is_remote, join, list_names, read_bytes
+from transforms.storage import exists, join, list_names, local_copy, read_bytes
 from transforms.write import file_digest
 
 REDO = "remove it and run the command again"
@@ -96,30 +94,18 @@ def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterat
 
 
 def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Accounts) -> Iterator[str]:
-    chosen = FORMATS[settings.format]
     path = part_path(layout, settings, stem)
-    local = _local_copy(path)
     try:
-        if file_digest(local) != (accounts.bytes, accounts.sha256):
-            yield f"{path} is not as it was written: {REDO}"
-            return
-        table = chosen.read(local, settings)
+        with local_copy(path) as local:
+            if file_digest(local) != (accounts.bytes, accounts.sha256):
+                yield f"{path} is not as it was written: {REDO}"
+                return
+            table = FORMATS[settings.format].read(local, settings)
     except Exception as error:  # each reader raises its own
         yield f"{path} cannot be read ({str(error).splitlines()[0]}): {REDO}"
         return
-    finally:
-        if local != path:
-            os.remove(local)
     for complaint in _complaints(table, settings, accounts):
         yield f"{path} {complaint}: {REDO}"
-
-
-def _local_copy(path: str) -> str:
-    if not is_remote(path):
-        return path
-    with tempfile.NamedTemporaryFile(delete=False) as file:
-        file.write(read_bytes(path) or b"")
-        return file.name
 
 
 def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iterator[str]:

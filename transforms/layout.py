@@ -49,7 +49,7 @@ class Layout:
 
     @property
     def success(self) -> str:
-        """Empty; there when every line of every input is accounted for."""
+        """There when every line of every input is accounted for."""
         return join(self.root, "_SUCCESS")
 
     @property

@@ -11,7 +11,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from elmo.errors import UserError
-from transforms.storage import filesystems, is_remote, open_remote
+from transforms.storage import filesystems, is_remote, open_remote, reaching
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -84,13 +84,8 @@ def _local_files(pattern: str) -> list[str]:
 
 
 def _remote_files(pattern: str) -> list[str]:
-    try:
+    with reaching(pattern):
         return [f.path for f in filesystems().match([pattern])[0].metadata_list]
-    except Exception as error:  # each filesystem raises its own
-        raise UserError(
-            f"cannot list --input {pattern} ({cause_of(error)}): check the address, and that "
-            "the extra for its filesystem ([gcp], [aws]) is installed"
-        ) from None
 
 
 def stat_shard(path: str) -> Shard:

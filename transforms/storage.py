@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +39,19 @@ def filesystems() -> Any:
     return FileSystems
 
 
+@contextmanager
+def reaching(path: str) -> Iterator[None]:
+    """UserError for whatever a remote filesystem raises: each has exceptions of its own."""
+    try:
+        yield
+    except Exception as error:
+        cause = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"cannot reach {path} ({cause}): check the address, your rights, and that the extra "
+            "for its filesystem ([gcp], [aws]) is installed"
+        ) from None
+
+
 def join(folder: str, *names: str) -> str:
     """A path below a folder, local or remote."""
     return "/".join([folder.rstrip("/"), *names])
@@ -44,17 +59,32 @@ def join(folder: str, *names: str) -> str:
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder at the path."""
-    return bool(filesystems().exists(path)) if is_remote(path) else os.path.exists(path)
+    if not is_remote(path):
+        return os.path.exists(path)
+    with reaching(path):
+        return bool(filesystems().exists(path))
 
 
 def read_bytes(path: str) -> bytes | None:
     """The bytes of a small file, None where there is none."""
     if not exists(path):
         return None
-    if is_remote(path):
-        with open_remote(path) as file:
-            return bytes(file.read())
-    return Path(path).read_bytes()
+    if not is_remote(path):
+        return Path(path).read_bytes()
+    with reaching(path), open_remote(path) as file:
+        return bytes(file.read())
+
+
+@contextmanager
+def local_copy(path: str) -> Iterator[str]:
+    """A local file of the same bytes: the file itself where it is local."""
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.NamedTemporaryFile() as copy, open_remote(path) as file:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield copy.name
 
 
 def open_remote(path: str) -> IO[bytes]:
@@ -68,8 +98,9 @@ def open_remote(path: str) -> IO[bytes]:
 def list_names(folder: str) -> list[str]:
     """Names of the files in a folder, sorted; none where there is no folder."""
     if is_remote(folder):
-        found = filesystems().match([join(folder, "*")])[0].metadata_list
-        return sorted(f.path.rsplit("/", 1)[1] for f in found)
+        with reaching(folder):
+            found = filesystems().match([join(folder, "*")])[0].metadata_list
+        return sorted({f.path[len(folder) :].strip("/").split("/")[0] for f in found})
     if not os.path.isdir(folder):
         return []
     return sorted(name for name in os.listdir(folder) if not name.startswith("."))
@@ -79,7 +110,8 @@ def delete(path: str) -> None:
     """Remove a file if it is there."""
     if is_remote(path):
         if exists(path):
-            filesystems().delete([path])
+            with reaching(path):
+                filesystems().delete([path])
     elif os.path.lexists(path):
         os.remove(path)
 
@@ -109,15 +141,14 @@ def new_file(root: str, path: str) -> Iterator[str]:
     """
     folder = os.path.join(root, TEMPORARY)
     if is_remote(root):
-        import tempfile
-
         folder = tempfile.gettempdir()
     temporary = os.path.join(folder, f".{uuid.uuid4().hex}")
     try:
         os.makedirs(folder, exist_ok=True)
         yield temporary
         if is_remote(path):
-            _upload(temporary, path)
+            with reaching(path):
+                _upload(temporary, path)
         else:
             with open(temporary, "rb+") as file:
                 os.fsync(file)  # before the rename, or a power cut leaves a name without bytes
