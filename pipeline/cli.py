@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from elmo.errors import UserError
 from pipeline import flags
+from pipeline.console import complain, prepare
 from pipeline.stopping import Stopper
 
 STOPPED = "stopped before the first block; the same command continues"
@@ -18,8 +19,6 @@ STOPPED = "stopped before the first block; the same command continues"
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     code = run(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
     # Beam and TensorFlow leave threads behind that can hold up, or break, an orderly end.
     os._exit(code)
 
@@ -29,6 +28,7 @@ def run(argv: list[str]) -> int:
     # Our own lines say what happened; Beam would log a traceback first, and on import it warns of
     # extras that few need.
     logging.getLogger().setLevel(logging.CRITICAL)
+    prepare()
     with Stopper() as stop:
         return _answered(argv, stop)
 
@@ -45,14 +45,14 @@ def _answered(argv: list[str], stop: Stopper) -> int:
             flags.check(args)
         return _dispatch(args, options, stop)
     except flags.FlagError as error:
-        print(f"elmo-beam: {error}", file=sys.stderr)
+        complain(str(error))
         return 2
     except UserError as error:
-        print(f"elmo-beam: {error}", file=sys.stderr)
+        complain(str(error))
         return 1
-    except BrokenPipeError:  # `elmo-beam inspect DIR | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        complain(f"{error.strerror or error} {error.filename or ''}".strip())
+        return 1
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)
 

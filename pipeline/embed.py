@@ -16,6 +16,7 @@ from typing import Any
 from elmo.errors import UserError
 from elmo.models import read_weights
 from elmo.outputs import checked_outputs
+from pipeline.console import complain, say
 from pipeline.folder import folder_taken, layout_of, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
@@ -48,10 +49,10 @@ def embed(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
             state = read_state(layout, settings, paths, recorded=True)
         delete_stale(layout, state)
         finish(layout, state, settings, session)
-    print(summary(layout, state, session))
+    say(summary(layout, state, session))
     lines = problems(state)
     for line in lines:
-        print(f"elmo-beam: {line}", file=sys.stderr)
+        complain(line)
     return 1 if lines else 0
 
 

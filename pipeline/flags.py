@@ -58,6 +58,13 @@ def rate(text: str) -> float:
     return value
 
 
+def path(text: str) -> str:
+    """A path or URL: an unset variable of the shell is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name")
+    return text
+
+
 def word(text: str) -> str:
     """One token."""
     if not text or text.split() != [text]:
@@ -105,9 +112,9 @@ def parser() -> Parser:
         "--rate", type=rate, metavar="N", help="tokens a second, to say how long it would take"
     )
     verify = commands.add_parser("verify", help="re-read everything a run wrote, and check it")
-    verify.add_argument("output", metavar="DIR", help="the run's output folder")
+    verify.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
     inspect = commands.add_parser("inspect", help="show a run to a person")
-    inspect.add_argument("output", metavar="DIR", help="the run's output folder")
+    inspect.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
     inspect.add_argument("--rows", type=count, default=3, metavar="N", help="rows to show (3)")
     inspect.add_argument(
         "--word",
@@ -122,11 +129,12 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         action="append",
+        type=path,
         metavar="FILE",
         help="a file or glob, local or a URL; give it again for more. Text, .jsonl, .parquet; "
         "text and .jsonl may be .gz, .bz2, .zst",
     )
-    parser.add_argument("--output", metavar="DIR", help="where the run goes")
+    parser.add_argument("--output", type=path, metavar="DIR", help="where the run goes")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

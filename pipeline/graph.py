@@ -5,13 +5,9 @@ from __future__ import annotations
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
-from transforms.embed import ElmoHandler
 from transforms.layout import Layout
-from transforms.normalize import Normalize
-from transforms.plan import PlanShards
-from transforms.read import ReadBlocks
 from transforms.settings import Settings
-from transforms.write import WriteBlocks
+from transforms.steps import ElmoHandler, Normalize, PlanShards, ReadBlocks, WriteBlocks
 
 
 def embed_shards(

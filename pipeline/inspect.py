@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from elmo.errors import UserError
 from elmo.outputs import SENTENCE_OUTPUT
+from pipeline.console import say
 from pipeline.folder import layout_of, read_settings
 from pipeline.report import Session, problems, summary
 from pipeline.state import read_state, recorded_shards
@@ -28,14 +29,14 @@ def inspect(output: str, rows: int, word: str | None) -> int:
     layout = layout_of(output)
     settings = read_settings(layout)
     if word is not None:
-        print("\n".join(_neighbours(layout, settings, word)))
+        say("\n".join(_neighbours(layout, settings, word)))
         return 0
     state = read_state(layout, settings, recorded_shards(layout), recorded=True)
-    print(summary(layout, state, Session()))
+    say(summary(layout, state, Session()))
     for line in problems(state):
-        print(f"  ! {line}")
-    print("\n".join(_settings(settings)))
-    print("\n".join(_schema_and_rows(layout, settings, rows)))
+        say(f"  ! {line}")
+    say("\n".join(_settings(settings)))
+    say("\n".join(_schema_and_rows(layout, settings, rows)))
     return 0
 
 

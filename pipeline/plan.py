@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from elmo.models import read_weights
 from elmo.options import Options
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
+from pipeline.console import complain, say
 from pipeline.flags import DEFAULTS
 from pipeline.progress import duration
 from pipeline.report import damage_line
@@ -59,9 +59,9 @@ def plan(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if name in names}
     settings = Settings(**{**given, "digest": weights.digest, "outputs": outputs})
     forecast = forecast_of(paths, settings)
-    print(report(forecast, settings, weights.options, args.rate))
+    say(report(forecast, settings, weights.options, args.rate))
     for path, cause in forecast.damaged:
-        print(f"elmo-beam: {damage_line(path, cause)}", file=sys.stderr)
+        complain(damage_line(path, cause))
     return 1 if forecast.damaged else 0
 
 

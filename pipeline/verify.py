@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT
+from pipeline.console import complain, say
 from pipeline.folder import layout_of, read_settings
 from pipeline.report import Session, manifest_of, problems
 from pipeline.state import RunState, read_state, recorded_shards
@@ -34,10 +34,10 @@ def verify(output: str) -> int:
     state = read_state(layout, settings, recorded_shards(layout), recorded=True)
     wrong = list(_check(layout, settings, state))
     for line in wrong:
-        print(f"elmo-beam: {line}", file=sys.stderr)
+        complain(line)
     rows, size = state.total("rows"), state.total("bytes")
     verdict = f"{len(wrong)} things wrong" if wrong else "all as accounted"
-    print(f"{len(state.accounts):,} blocks, {rows:,} rows, {size / 1e6:,.1f} MB: {verdict}")
+    say(f"{len(state.accounts):,} blocks, {rows:,} rows, {size / 1e6:,.1f} MB: {verdict}")
     return 1 if wrong else 0
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.ml.inference.base import ModelHandler
 
-from elmo.models import Engine, load_engine
-from elmo.options import parse_options
+from elmo.models import Engine
 from elmo.sentences import Sentences
 from transforms.normalize import SentenceBlock
 from transforms.schema import part_schema, vector_column
@@ -83,44 +79,3 @@ def _collect(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) ->
         return pa.ipc.open_file(pa.memory_map(path)).read_all()
     finally:
         os.remove(path)
-
-
-class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, Engine]):
-    """RunInference over blocks: Beam shares the one model a process has, and keeps the metrics.
-
-    A block is a batch already, so Beam's own batching is skipped, and the handler gets the block
-    itself in place of a list.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self._settings = settings
-
-    def load_model(self) -> Engine:
-        """The run's model; UserError where it is not the one that the command saw."""
-        s = self._settings
-        options = parse_options(json.dumps(s.options), "the run's settings")
-        return load_engine(s.model, s.engine, s.memory, options, s.digest)
-
-    def run_inference(
-        self,
-        batch: Sequence[SentenceBlock] | SentenceBlock,
-        model: Engine,
-        inference_args: dict[str, Any] | None = None,
-    ) -> Iterable[EmbeddedBlock]:
-        """One block in, one block out."""
-        assert isinstance(batch, SentenceBlock)
-        return [embed_block(batch, model, self._settings)]
-
-    def get_num_bytes(self, batch: Sequence[SentenceBlock] | SentenceBlock) -> int:
-        """Bytes of the sentences; Beam would pickle them to know."""
-        assert isinstance(batch, SentenceBlock)
-        return int(batch.sentences.nbytes)
-
-    def get_metrics_namespace(self) -> str:
-        """Where RunInference's metrics are found."""
-        return "elmo"
-
-    def should_skip_batching(self) -> bool:
-        """A block is a batch."""
-        return True

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
@@ -168,16 +166,3 @@ class _Columns:
         arrays["shard"] = pa.repeat(pa.scalar(self._shard, pa.string()), rows)
         empty = {f.name: pa.array([], f.type) for f in self._schema}
         return pa.table([{**empty, **arrays}[n] for n in self._schema.names], schema=self._schema)
-
-
-class Normalize(beam.DoFn):
-    """Raw blocks to blocks of sentences."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def setup(self) -> None:
-        self._reader = TextReader(self._settings)
-
-    def process(self, raw: RawBlock) -> Iterator[SentenceBlock]:
-        yield normalize_block(raw, self._reader, self._settings)

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
-import apache_beam as beam
 import numpy as np
 
 from transforms.layout import Layout
@@ -196,13 +195,3 @@ def _plan_parquet(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
             for lines in [min(per_block, rows.count - start)]
         ]
     return f"{shard.size}-{shard.modified}", blocks
-
-
-class PlanShards(beam.DoFn):
-    """Shard paths to spans of blocks; writes each shard's plan for the command to read."""
-
-    def __init__(self, layout: Layout, settings: Settings) -> None:
-        self._layout, self._settings = layout, settings
-
-    def process(self, path: str) -> Iterator[Span]:
-        yield from spans_of(plan_shard(self._layout, path, self._settings))

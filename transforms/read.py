@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
@@ -104,30 +103,21 @@ def _table(raw: Sequence[bytes | None], sizes: list[int], offsets: np.ndarray) -
     )
 
 
-class ReadBlocks(beam.DoFn):
-    """Spans to blocks, less those that are done already.
+def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlock]:
+    """A span's blocks, less those that are done already.
 
     A file that is no longer as planned is marked as damaged in its plan, and nothing more of it
     is read.
     """
-
-    def __init__(self, layout: Layout, settings: Settings) -> None:
-        self._layout, self._settings = layout, settings
-
-    def process(self, span: Span) -> Iterator[RawBlock]:
-        keys = [BlockKey(span.shard.path, span.content, block) for block in span.blocks]
-        todo = [key for key in keys if not is_done(self._layout, self._settings, key)]
-        try:
-            if todo and stat_shard(span.shard.path) != span.shard:
-                raise Damaged(CHANGED)
-            blocks = [key.block for key in todo]
-            tables = read_blocks(span.shard, blocks, self._settings)
-            for key, table in zip(todo, tables, strict=False):
-                yield RawBlock(key, span.shard.kind, table)
-        except Damaged as damage:
-            self._mark(span.shard, str(damage))
-
-    def _mark(self, shard: Shard, damage: str) -> None:
-        plan = recorded_plan(self._layout, shard.path)
+    keys = [BlockKey(span.shard.path, span.content, block) for block in span.blocks]
+    todo = [key for key in keys if not is_done(layout, settings, key)]
+    try:
+        if todo and stat_shard(span.shard.path) != span.shard:
+            raise Damaged(CHANGED)
+        tables = read_blocks(span.shard, [key.block for key in todo], settings)
+        for key, table in zip(todo, tables, strict=False):
+            yield RawBlock(key, span.shard.kind, table)
+    except Damaged as damage:
+        plan = recorded_plan(layout, span.shard.path)
         if plan is not None:
-            write_plan(self._layout, replace(plan, damaged=damage, blocks=[]))
+            write_plan(layout, replace(plan, damaged=str(damage), blocks=[]))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-
-import apache_beam as beam
 
 from transforms.accounts import Accounts, part_path, rejects_path, write_accounts
 from transforms.embed import EmbeddedBlock
@@ -72,13 +69,3 @@ def file_digest(path: str) -> tuple[int, str]:
         while chunk := file.read(1 << 20):
             sha.update(chunk)
         return file.tell(), sha.hexdigest()
-
-
-class WriteBlocks(beam.DoFn):
-    """Embedded blocks to part files, and on to their accounts."""
-
-    def __init__(self, layout: Layout, settings: Settings) -> None:
-        self._layout, self._settings = layout, settings
-
-    def process(self, embedded: EmbeddedBlock) -> Iterator[Accounts]:
-        yield write_block(self._layout, self._settings, embedded)

@@ -1,0 +1,106 @@
+"""The steps of the job, as Beam runs them: they only wire the functions beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler
+
+from elmo.models import Engine, load_engine
+from elmo.options import parse_options
+from transforms.accounts import Accounts
+from transforms.embed import EmbeddedBlock, embed_block
+from transforms.layout import Layout
+from transforms.normalize import SentenceBlock, normalize_block
+from transforms.plan import Span, plan_shard, spans_of
+from transforms.read import RawBlock, read_span
+from transforms.settings import Settings
+from transforms.text import TextReader
+from transforms.write import write_block
+
+
+class PlanShards(beam.DoFn):
+    """Shard paths to spans of blocks; writes each shard's plan for the command to read."""
+
+    def __init__(self, layout: Layout, settings: Settings) -> None:
+        self._layout, self._settings = layout, settings
+
+    def process(self, path: str) -> Iterator[Span]:
+        yield from spans_of(plan_shard(self._layout, path, self._settings))
+
+
+class ReadBlocks(beam.DoFn):
+    """Spans to blocks of raw lines, less those that are done already."""
+
+    def __init__(self, layout: Layout, settings: Settings) -> None:
+        self._layout, self._settings = layout, settings
+
+    def process(self, span: Span) -> Iterator[RawBlock]:
+        yield from read_span(self._layout, span, self._settings)
+
+
+class Normalize(beam.DoFn):
+    """Raw blocks to blocks of sentences."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def setup(self) -> None:
+        self._reader = TextReader(self._settings)
+
+    def process(self, raw: RawBlock) -> Iterator[SentenceBlock]:
+        yield normalize_block(raw, self._reader, self._settings)
+
+
+class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, Engine]):
+    """RunInference over blocks: Beam shares the one model a process has, and keeps the metrics.
+
+    A block is a batch already, so Beam's own batching is skipped, and the handler gets the block
+    itself in place of a list.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def load_model(self) -> Engine:
+        """The run's model; UserError where it is not the one that the command saw."""
+        s = self._settings
+        options = parse_options(json.dumps(s.options), "the run's settings")
+        return load_engine(s.model, s.engine, s.memory, options, s.digest)
+
+    def run_inference(
+        self,
+        batch: Sequence[SentenceBlock] | SentenceBlock,
+        model: Engine,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[EmbeddedBlock]:
+        """One block in, one block out."""
+        assert isinstance(batch, SentenceBlock)
+        return [embed_block(batch, model, self._settings)]
+
+    def get_num_bytes(self, batch: Sequence[SentenceBlock] | SentenceBlock) -> int:
+        """Bytes of the sentences; Beam would pickle them to know."""
+        assert isinstance(batch, SentenceBlock)
+        return int(batch.sentences.nbytes)
+
+    def get_metrics_namespace(self) -> str:
+        """Where RunInference's metrics are found."""
+        return "elmo"
+
+    def should_skip_batching(self) -> bool:
+        """A block is a batch."""
+        return True
+
+
+class WriteBlocks(beam.DoFn):
+    """Embedded blocks to part files, and on to their accounts."""
+
+    def __init__(self, layout: Layout, settings: Settings) -> None:
+        self._layout, self._settings = layout, settings
+
+    def process(self, embedded: EmbeddedBlock) -> Iterator[Accounts]:
+        yield write_block(self._layout, self._settings, embedded)
