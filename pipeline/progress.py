@@ -31,7 +31,7 @@ class Progress:
         self._tokens = 0
         self._began = time.monotonic()
         self._first: float | None = None
-        self._said = 0.0
+        self._said = self._began
         self.blocks = len(self._valid)
         self.terminal = sys.stderr.isatty()
         self.interval = 15.0 if is_remote(layout.root) else 0.5
