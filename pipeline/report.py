@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.folder import versions
 from pipeline.progress import duration
-from pipeline.state import RunState, ShardState
+from pipeline.state import RunState
 from transforms.layout import Layout
 from transforms.settings import Settings
 from transforms.storage import delete, write_bytes
@@ -30,14 +30,8 @@ class Session:
 def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[str, Any]:
     """The accounts of a run, shard by shard and in all, beside its settings and figures."""
     return {
-        "complete": state.complete,
-        "lines": state.total("lines"),
-        "embedded": state.total("embedded"),
-        "blank": state.total("blank"),
-        "rejected": state.rejected,
-        "rows": state.total("rows"),
-        "tokens": state.total("tokens"),
-        "shards": [_shard_accounts(shard) for shard in state.shards],
+        **_accounts(state),
+        "shards": [{"shard": s.path, **_accounts(RunState([s]))} for s in state.shards],
         "damaged": [
             {"shard": s.path, "cause": s.plan.damaged}
             for s in state.shards
@@ -46,7 +40,6 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
         "settings": settings.to_json(),
         "versions": versions(),
         "figures": {
-            "blocks": len(state.accounts),
             "bytes": state.total("bytes"),
             "steps": state.total("steps"),
             "nodes": state.total("nodes"),
@@ -60,18 +53,16 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
     }
 
 
-def _shard_accounts(shard: ShardState) -> dict[str, Any]:
-    state = RunState([shard])
+def _accounts(state: RunState) -> dict[str, Any]:
     return {
-        "shard": shard.path,
-        "complete": shard.complete,
-        "blocks": len(shard.done),
+        "complete": state.complete,
         "lines": state.total("lines"),
         "embedded": state.total("embedded"),
         "blank": state.total("blank"),
         "rejected": state.rejected,
         "rows": state.total("rows"),
         "tokens": state.total("tokens"),
+        "blocks": len(state.accounts),
     }
 
 
