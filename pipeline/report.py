@@ -11,7 +11,7 @@ from pipeline.progress import duration
 from pipeline.state import RunState
 from transforms.layout import Layout
 from transforms.settings import Settings
-from transforms.storage import delete, write_bytes
+from transforms.storage import delete, exists, read_bytes, write_bytes
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,33 @@ def _accounts(state: RunState) -> dict[str, Any]:
 
 
 def finish(layout: Layout, state: RunState, settings: Settings, session: Session) -> None:
-    """Write the manifest, and _SUCCESS where every line of every input is accounted for."""
+    """Write the manifest, and _SUCCESS where every line of every input is accounted for.
+
+    A session that did nothing leaves them as they are, with the figures of the one that did.
+    """
     manifest = manifest_of(state, settings, session)
+    if session == Session() and manifest_accounts(layout) == accounts_in(manifest):
+        if state.complete == exists(layout.success):
+            return
     data = (json.dumps(manifest, indent=2) + "\n").encode()
     write_bytes(layout.root, layout.manifest, data)
     if state.complete:
         write_bytes(layout.root, layout.success, b"\n")  # S3 takes no empty upload
     else:
         delete(layout.success)
+
+
+def accounts_in(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says of the text, less the settings and figures of the run."""
+    return {k: v for k, v in manifest.items() if k not in ("settings", "versions", "figures")}
+
+
+def manifest_accounts(layout: Layout) -> dict[str, Any] | None:
+    """What the manifest on record says of the text, None where none can be read."""
+    try:
+        return accounts_in(json.loads(read_bytes(layout.manifest) or b""))
+    except (ValueError, AttributeError):
+        return None
 
 
 def problems(state: RunState) -> list[str]:

@@ -31,8 +31,9 @@ class Format:
 def write_parquet(table: pa.Table, settings: Settings, path: str) -> None:
     """One Parquet file, zstd. Floats are not dictionary-encoded, which would halve the rate."""
     with open(path, "wb") as sink, parquet_writer(sink, table.schema, settings) as writer:
-        per_row = max(1, table.nbytes // max(table.num_rows, 1))
-        writer.write_table(table, row_group_size=max(1, ROW_GROUP_BYTES // per_row))
+        if table.num_rows:  # a row group without rows is one that some readers fail on
+            per_row = max(1, table.nbytes // table.num_rows)
+            writer.write_table(table, row_group_size=max(1, ROW_GROUP_BYTES // per_row))
 
 
 def parquet_writer(sink: object, schema: pa.Schema, settings: Settings) -> pq.ParquetWriter:

@@ -80,6 +80,7 @@ def shard_stem(shard: str) -> str:
     """The name, less what follows it, of everything written for one shard."""
     # Readers of folders pass over names that begin with a dot or an underscore.
     base = shard.rsplit("/", 1)[1].lstrip("._") or "shard"
-    base = "".join(c if c.isprintable() else "-" for c in base)
+    # They also take some characters (of globs, of chained URLs) as more than a name.
+    base = "".join(c if c.isalnum() or c in "._-+=" else "-" for c in base)
     base = base.encode()[:MAX_BASE].decode("utf-8", "ignore")
     return f"{base}-{hashlib.sha256(shard.encode()).hexdigest()[:8]}"
