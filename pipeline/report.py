@@ -72,9 +72,9 @@ def finish(layout: Layout, state: RunState, settings: Settings, session: Session
     A session that did nothing leaves them as they are, with the figures of the one that did.
     """
     manifest = manifest_of(state, settings, session)
-    if session == Session() and manifest_accounts(layout) == accounts_in(manifest):
-        if state.complete == exists(layout.success):
-            return
+    is_current = manifest_accounts(layout) == accounts_in(manifest)
+    if session == Session() and is_current and state.complete == exists(layout.success):
+        return
     data = (json.dumps(manifest, indent=2) + "\n").encode()
     write_bytes(layout.root, layout.manifest, data)
     if state.complete:
