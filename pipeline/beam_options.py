@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shlex
+import sys
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -14,6 +16,7 @@ from apache_beam.options.pipeline_options import (
     _BeamArgumentParser,
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipeline.flags import FlagError, unknown
 
@@ -49,10 +52,22 @@ def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
     The in-process runner is made here, for DirectRunner would try to fetch another first.
     """
     try:
-        return beam.Pipeline(runner=FnApiRunner() if is_local(options) else None, options=options)
+        runner = _local_runner(options) if is_local(options) else None
+        return beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError) as error:
         lines = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
         raise FlagError(f"Beam refuses its flags: {lines}") from None
+
+
+def _local_runner(options: PipelineOptions) -> FnApiRunner:
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode != "multi_processing":
+        return FnApiRunner()
+    # As the runner itself would start its processes, but for what they log to our terminal.
+    direct.direct_running_mode = "in_memory"
+    python = shlex.quote(sys.executable)
+    command = f"exec {python} -m apache_beam.runners.worker.sdk_worker_main 2>/dev/null"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def _parse(flags: list[str]) -> tuple[list[str], list[str]]:
