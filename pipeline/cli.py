@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from elmo.errors import UserError
 from pipeline import flags
-from pipeline.console import complain, prepare
+from pipeline.console import complain, prepare, say
 from pipeline.stopping import Stopper
 
 STOPPED = "stopped before the first block; the same command continues"
@@ -19,6 +19,7 @@ STOPPED = "stopped before the first block; the same command continues"
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     code = run(sys.argv[1:])
+    say("", end="")  # what argparse has printed is still in the buffer
     # Beam and TensorFlow leave threads behind that can hold up, or break, an orderly end.
     os._exit(code)
 

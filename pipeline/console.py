@@ -14,10 +14,10 @@ def prepare() -> None:
             stream.reconfigure(errors="replace")
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """Print to standard output; if nobody can read it, the command goes on all the same."""
     try:
-        print(text, flush=True)
+        print(text, end=end, flush=True)
     except OSError:  # as in `elmo-beam inspect DIR | head`
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
