@@ -52,10 +52,9 @@ def _settings(settings: Settings) -> Iterator[str]:
 
 
 def _schema_and_rows(layout: Layout, settings: Settings, rows: int) -> Iterator[str]:
-    parts = list(_parts(layout, settings, most=1))
-    if not parts:
+    table = next(_parts(layout, settings), None)
+    if table is None:
         return
-    table = parts[0]
     yield "columns"
     width = max(map(len, table.schema.names))
     for name in table.schema.names:
@@ -77,12 +76,14 @@ def _shown(value: object) -> str:
     return repr(text if len(text) <= 60 else text[:59] + "…") if isinstance(value, str) else text
 
 
-def _parts(layout: Layout, settings: Settings, most: int | None = None) -> Iterator[pa.Table]:
-    """The parts in order."""
+def _parts(layout: Layout, settings: Settings) -> Iterator[pa.Table]:
+    """The parts in order, those that have rows."""
     chosen = FORMATS[settings.format]
-    for name in list_names(layout.parts)[:most]:
+    for name in list_names(layout.parts):
         with local_copy(join(layout.parts, name)) as path:
-            yield chosen.read(path, settings)
+            table = chosen.read(path, settings)
+        if table.num_rows:
+            yield table
 
 
 def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pipeline.report import Session, accounts_in, manifest_accounts, manifest_of
 from pipeline.state import RunState, read_state, recorded_shards
 from transforms.accounts import Accounts, accounts_path, part_path, rejects_path
 from transforms.formats import FORMATS
-from transforms.layout import BLOCK_NAME, Layout
+from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
 from transforms.schema import part_schema
 from transforms.settings import Settings
 from transforms.storage import exists, join, list_names, local_copy, read_bytes
@@ -65,23 +65,23 @@ def _check_manifest(layout: Layout, settings: Settings, state: RunState) -> Iter
 
 
 def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
-    """Files of a complete run that belong to none of its blocks."""
+    """Files of a complete run that belong to none of its shards or blocks.
+
+    What has a name of ours may be of a shard whose plan was lost: the command knows what to do.
+    """
     if not state.complete:
         return
     done = {stem for shard in state.shards for stem in shard.done}
-    plans = {layout.plan_of(shard.path) for shard in state.shards}
-    for name in list_names(layout.plan):
-        if join(layout.plan, name) not in plans:
-            yield f"{join(layout.plan, name)} is no plan of the run: remove it"
-    for folder, ending in (
-        (layout.parts, f".{settings.format}"),
-        (layout.rejects, ".jsonl"),
-        (layout.blocks, ".json"),
-    ):
+    expected = {layout.plan_of(shard.path) for shard in state.shards}
+    expected |= {part_path(layout, settings, stem) for stem in done}
+    expected |= {accounts_path(layout, stem) for stem in done}
+    expected |= {rejects_path(layout, stem) for stem in done}
+    for folder in (layout.plan, layout.parts, layout.rejects, layout.blocks):
         for name in list_names(folder):
-            match = BLOCK_NAME.fullmatch(name)
-            if not match or match["stem"] not in done or not name.endswith(ending):
-                yield f"{join(folder, name)} belongs to no block of the run: remove it"
+            if join(folder, name) not in expected:
+                ours = BLOCK_NAME.fullmatch(name) or PLAN_NAME.fullmatch(name)
+                remedy = "run the command again" if ours else "remove it"
+                yield f"{join(folder, name)} belongs to nothing in the run: {remedy}"
 
 
 def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Accounts) -> Iterator[str]:
