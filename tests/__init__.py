@@ -1,0 +1,1 @@
+"""Tests, a folder a floor; helpers that several floors share lie here."""

@@ -1,0 +1,32 @@
+"""Where the reference data lie, and how Hypothesis runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("elmo-beam", deadline=None, print_blob=True)
+settings.load_profile("elmo-beam")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of reference data beside the repository; a stranger's clone has none."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "reference"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bilm_tf(reference: Path) -> Path:
+    """The ELMo authors' own small biLM, in the published layout."""
+    return reference / "bilm_tf"
+
+
+@pytest.fixture(scope="session")
+def hub_module(reference: Path) -> Path:
+    """The same biLM as a TF-Hub module in the format of google/elmo."""
+    return reference / "hub_module"

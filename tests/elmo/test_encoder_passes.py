@@ -1,0 +1,192 @@
+"""A sentence's vectors do not depend on its company, on memory, or on what the cache holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elmo.encoder import Encoded, Encoder
+from elmo.options import Options
+from elmo.outputs import output_names
+from elmo.sentences import Sentences
+from tests.oracle import assert_close, random_weights
+
+OPTIONS = Options(
+    filters=((1, 4), (3, 6)), char_dim=4, activation="relu", n_highway=1, max_characters=50,
+    lstm_dim=8, projection_dim=4, n_layers=2, cell_clip=3.0, proj_clip=3.0,
+    use_skip_connections=True,
+)  # fmt: skip
+OUTPUTS = output_names(OPTIONS)
+SMALL = 20_000  # bytes: some sentences a pass, 156 tokens in the cache
+WORDS = [f"{stem}{n}" for n in range(100) for stem in ("a", "bb", "cccccc")]
+
+
+@pytest.fixture(scope="module")
+def roomy() -> Encoder:
+    """All of a test's sentences in one pass, all of its words in the cache."""
+    return Encoder(random_weights(OPTIONS))
+
+
+@pytest.fixture(scope="module")
+def small() -> Encoder:
+    """Several sentences a pass; the cache fills and begins anew."""
+    return Encoder(random_weights(OPTIONS), memory=SMALL)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Encoder:
+    """Room for nothing: a sentence a pass, a word in the cache."""
+    return Encoder(random_weights(OPTIONS), memory=1)
+
+
+def texts(max_size: int = 12) -> st.SearchStrategy[list[list[str]]]:
+    words = st.one_of(
+        st.sampled_from(WORDS), st.sampled_from(["the", "of", "", "x" * 60, "é" * 40])
+    )
+    return st.lists(st.lists(words, max_size=9), max_size=max_size)
+
+
+def random_text(sentences: int, seed: int) -> list[list[str]]:
+    rng = Random(seed)
+    return [rng.choices(WORDS, k=rng.randrange(12)) for _ in range(sentences)]
+
+
+def by_sentence(encoder: Encoder, text: Sequence[list[str]]) -> list[dict[str, np.ndarray]]:
+    """Every output cut into sentences."""
+    flat = encoder.encode(text, OUTPUTS)
+    ends = np.cumsum([len(tokens) for tokens in text])
+    return [
+        {
+            name: vectors[i] if name == "default" else vectors[end - len(tokens) : end]
+            for name, vectors in flat.items()
+        }
+        for i, (tokens, end) in enumerate(zip(text, ends, strict=True))
+    ]
+
+
+def assert_alike(got: dict[str, np.ndarray], want: dict[str, np.ndarray]) -> None:
+    assert got.keys() == want.keys()
+    for name, vectors in want.items():
+        assert_close(got[name], vectors, 1e-5)
+
+
+@given(text=texts(), order=st.randoms(use_true_random=False))
+@settings(max_examples=30)
+def test_company_order_memory_and_cache_change_nothing(
+    roomy: Encoder, small: Encoder, tiny: Encoder, text: list[list[str]], order: Random
+) -> None:
+    want = [by_sentence(roomy, [tokens])[0] for tokens in text]
+    shuffled = list(range(len(text)))
+    order.shuffle(shuffled)
+    for encoder in (roomy, small, tiny):
+        for got, i in zip(by_sentence(encoder, [text[i] for i in shuffled]), shuffled, strict=True):
+            assert_alike(got, want[i])
+
+
+def test_many_passes_give_what_one_gives(roomy: Encoder, small: Encoder) -> None:
+    text = random_text(300, seed=1)
+    assert len(passes(roomy, text)) == 1
+    assert len(passes(small, text)) > 5
+    for got, want in zip(by_sentence(small, text), by_sentence(roomy, text), strict=True):
+        assert_alike(got, want)
+
+
+def passes(
+    encoder: Encoder, text: Sequence[Sequence[str]], outputs: Sequence[str] = OUTPUTS
+) -> list[Encoded]:
+    return list(encoder.batches(Sentences.from_lists(text), outputs))
+
+
+@given(text=texts(max_size=40), outputs=st.sets(st.sampled_from(OUTPUTS), min_size=1))
+@settings(max_examples=30)
+def test_passes_follow_one_another_and_keep_to_memory(
+    small: Encoder, text: list[list[str]], outputs: set[str]
+) -> None:
+    parts = passes(small, text, list(outputs))
+    assert [p.start for p in parts] == [0, *(p.stop for p in parts[:-1])]
+    assert parts[-1].stop == len(text)
+    for part in parts:
+        tokens = sum(map(len, text[part.start : part.stop]))
+        for name, vectors in part.vectors.items():
+            assert len(vectors) == (part.stop - part.start if name == "default" else tokens)
+        alone = part.stop - part.start <= 1
+        assert alone or sum(v.nbytes for v in part.vectors.values()) <= SMALL
+
+
+def test_default_of_many_sentences_is_each_ones_own(roomy: Encoder) -> None:
+    text = random_text(1500, seed=2)
+    got = roomy.encode(text, ["elmo", "default"])
+    ends = np.cumsum([len(tokens) for tokens in text])
+    assert ends[-1] > 8000
+    for tokens, end, mean in zip(text, ends, got["default"], strict=True):
+        own = got["elmo"][end - len(tokens) : end]
+        assert_close(mean, own.mean(axis=0) if tokens else np.zeros(8), 1e-6)
+
+
+def test_passes_leave_room_for_the_gates_of_a_wide_model() -> None:
+    """Each sentence that begins with a word of its own adds a row to the first level."""
+    encoder = Encoder(random_weights(replace(OPTIONS, lstm_dim=64)), memory=SMALL)
+    parts = passes(encoder, [[word] for word in WORDS], ["word_emb"])
+    assert all((part.stop - part.start) * 4 * 64 * 4 <= SMALL for part in parts)
+
+
+def test_without_memory_each_sentence_is_a_pass(tiny: Encoder) -> None:
+    text = [["the", "of"], ["the"], ["of", "the", "of"]]
+    assert [(p.start, p.stop) for p in passes(tiny, text)] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_no_sentences_are_one_pass_of_nothing(tiny: Encoder) -> None:
+    (part,) = passes(tiny, [])
+    assert (part.start, part.stop) == (0, 0)
+    assert {name: v.shape for name, v in part.vectors.items()} == {
+        "word_emb": (0, 4),
+        "lstm_outputs1": (0, 8),
+        "lstm_outputs2": (0, 8),
+        "elmo": (0, 8),
+        "default": (0, 8),
+    }
+
+
+def test_equal_prefixes_and_suffixes_are_computed_once(roomy: Encoder) -> None:
+    (part,) = passes(roomy, [["a", "b", "c"]] * 7 + [["a", "b", "x"], ["y", "b", "c"]])
+    assert part.steps == 2 * 27
+    assert part.nodes == (3 + 1 + 3) + (3 + 3 + 1)
+
+
+def test_the_cache_computes_a_word_once_while_it_has_room() -> None:
+    encoder = Encoder(random_weights(OPTIONS))
+    (first,) = passes(encoder, [["a", "b", "a"], ["b"]])
+    assert (first.lookups, first.misses) == (2, 2)
+    (second,) = passes(encoder, [["b", "c"]])
+    assert (second.lookups, second.misses) == (2, 1)
+
+
+def test_a_full_cache_begins_anew_with_the_same_vectors(roomy: Encoder) -> None:
+    """A cache of 156 words meets 300, fifty at a time, twice."""
+    encoder = Encoder(random_weights(OPTIONS), memory=SMALL)
+    want = roomy.encode([WORDS], ["word_emb"])["word_emb"]
+    misses = []
+    for _ in range(2):
+        for start in range(0, 300, 50):
+            (part,) = passes(encoder, [WORDS[start : start + 50]], ["word_emb"])
+            misses.append(part.misses)
+            assert_close(part.vectors["word_emb"], want[start : start + 50], 1e-5)
+    assert misses[:6] == [50] * 6
+    assert sum(misses[6:]) >= 300 - 156, "the cache holds more than its share of memory"
+    (part,) = passes(encoder, [WORDS[-50:]], ["word_emb"])
+    assert part.misses == 0
+
+
+def test_words_that_are_cut_alike_have_one_vector(roomy: Encoder) -> None:
+    """The model sees 48 bytes of a token; the cache may hold such tokens as one."""
+    text = [["x" * 48, "x" * 49, "x" * 1000, "x" * 47]]
+    vectors = roomy.encode(text, ["word_emb"])["word_emb"]
+    assert (vectors[0] == vectors[1]).all()
+    assert (vectors[0] == vectors[2]).all()
+    assert (vectors[0] != vectors[3]).any()

@@ -1,0 +1,199 @@
+"""The published layout, there and back, and every way in which a folder can be wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from elmo.options import Options
+from elmo.published import read_published, write_published
+from elmo.weights import Weights, checked_weights
+from tests.oracle import random_weights
+from tests.refusal import refused
+
+OPTIONS = Options(
+    filters=((1, 2), (2, 3)), char_dim=3, activation="tanh", n_highway=1, max_characters=40,
+    lstm_dim=5, projection_dim=4, n_layers=2, cell_clip=2.5, proj_clip=None,
+    use_skip_connections=True,
+)  # fmt: skip
+
+
+def unmixed(options: Options) -> Weights:
+    """Random weights as the layout can hold them: with no mix of layers."""
+    arrays = random_weights(options).arrays
+    named = {name: array for name, array in arrays.items() if not name.startswith("aggregation")}
+    return checked_weights(options, named, "random")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small model in the published layout, for the test to spoil."""
+    write_published(unmixed(OPTIONS), tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        OPTIONS,
+        replace(OPTIONS, projection_dim=5, n_highway=0, activation="relu", cell_clip=None),
+        replace(OPTIONS, n_layers=1, max_characters=7, use_skip_connections=False, proj_clip=0.5),
+    ],
+)
+def test_written_weights_read_back_the_same(options: Options, tmp_path: Path) -> None:
+    weights = unmixed(options)
+    write_published(weights, tmp_path / "some" / "where")
+    again = read_published(tmp_path / "some" / "where")
+    assert again.options == options
+    assert again.digest == weights.digest
+    assert again.arrays.keys() == weights.arrays.keys()
+    for name, array in again.arrays.items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, weights.arrays[name])
+
+
+def test_the_file_is_as_the_authors_write_it(folder: Path) -> None:
+    with h5py.File(folder / "weights.hdf5") as file:
+        assert file["char_embed"].shape == (261, 3)
+        assert file["RNN_1/RNN/MultiRNNCell/Cell1/LSTMCell/W_P_0"].shape == (5, 4)
+    options = json.loads((folder / "options.json").read_text())
+    assert options["char_cnn"]["filters"] == [[1, 2], [2, 3]]
+    assert options["lstm"]["projection_dim"] == 4
+
+
+def test_the_authors_own_file(bilm_tf: Path, tmp_path: Path) -> None:
+    """Beside it lie other HDF5 files, whose names say that they hold no weights."""
+    weights = read_published(bilm_tf)
+    with h5py.File(bilm_tf / "lm_weights.hdf5") as file:
+        np.testing.assert_array_equal(weights.arrays["char_embed"][1:], file["char_embed"][...])
+        assert not weights.arrays["char_embed"][0].any()
+        name = "RNN_1/RNN/MultiRNNCell/Cell1/LSTMCell/W_0"
+        np.testing.assert_array_equal(weights.arrays[name], file[name][...])
+    write_published(weights, tmp_path)
+    assert read_published(tmp_path).digest == weights.digest
+
+
+def test_any_single_hdf5_file_will_do(folder: Path) -> None:
+    digest = read_published(folder).digest
+    (folder / "weights.hdf5").rename(folder / "elmo_2x1024.hdf5")
+    assert read_published(folder).digest == digest
+
+
+def test_arrays_of_another_precision_are_read_as_float32(folder: Path) -> None:
+    digest = read_published(folder).digest
+    spoil(folder, "CNN/b_cnn_0", lambda array: array.astype(np.float64))
+    weights = read_published(folder)
+    assert weights.arrays["CNN/b_cnn_0"].dtype == np.float32
+    assert weights.digest == digest
+
+
+def spoil(folder: Path, name: str, change: object) -> None:
+    """Put another array in the place of one, or none."""
+    with h5py.File(folder / "weights.hdf5", "r+") as file:
+        array = file[name][...]
+        del file[name]
+        if callable(change):
+            file[name] = change(array)
+
+
+def test_a_folder_without_options(folder: Path, tmp_path: Path) -> None:
+    (folder / "options.json").unlink()
+    with refused("options.json", folder):
+        read_published(folder)
+    with refused("options.json", tmp_path / "nowhere"):
+        read_published(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\ufeff"])
+def test_options_that_are_no_json_of_ours(folder: Path, text: str) -> None:
+    (folder / "options.json").write_text(text, encoding="utf-8")
+    with refused(folder / "options.json"):
+        read_published(folder)
+
+
+def test_options_without_a_field(folder: Path) -> None:
+    options = json.loads((folder / "options.json").read_text())
+    del options["lstm"]["dim"]
+    (folder / "options.json").write_text(json.dumps(options))
+    with refused(folder / "options.json", "'dim'"):
+        read_published(folder)
+
+
+def test_no_weights(folder: Path) -> None:
+    (folder / "weights.hdf5").rename(folder / "weights.h5")
+    with refused(folder, "weights.hdf5", "none"):
+        read_published(folder)
+
+
+@pytest.mark.parametrize("names", [("a.hdf5", "b.hdf5"), ("a_weights.hdf5", "b_weights.hdf5")])
+def test_two_files_of_weights(folder: Path, names: tuple[str, str]) -> None:
+    data = (folder / "weights.hdf5").read_bytes()
+    (folder / "weights.hdf5").unlink()
+    for name in names:
+        (folder / name).write_bytes(data)
+    with refused(folder, *names):
+        read_published(folder)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
+def test_truncated_weights(folder: Path, part: float) -> None:
+    path = folder / "weights.hdf5"
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    with refused("cannot read", path):
+        read_published(folder)
+
+
+@pytest.mark.parametrize("mark", [b"TREE", b"SNOD", b"HEAP"])
+def test_weights_damaged_inside(folder: Path, mark: bytes) -> None:
+    """The nodes of the file's directory lose their marks, as when a download was patched wrong."""
+    path = folder / "weights.hdf5"
+    data = path.read_bytes()
+    assert mark in data
+    path.write_bytes(data.replace(mark, b"\0\0\0\0"))
+    with refused(path):
+        read_published(folder)
+
+
+def test_a_file_that_is_no_hdf5(folder: Path) -> None:
+    (folder / "weights.hdf5").write_text("<html>404</html>")
+    with refused("cannot read", folder / "weights.hdf5"):
+        read_published(folder)
+
+
+@pytest.mark.parametrize("name", ["char_embed", "CNN/W_cnn_1", "CNN_high_0/b_carry"])
+def test_a_missing_array(folder: Path, name: str) -> None:
+    spoil(folder, name, None)
+    with refused(folder / "weights.hdf5", name, "no array"):
+        read_published(folder)
+
+
+def test_an_array_of_another_model(folder: Path) -> None:
+    spoil(folder, "CNN_proj/W_proj", lambda array: array.T)
+    with refused(folder / "weights.hdf5", "CNN_proj/W_proj", "[4, 5]", "[5, 4]"):
+        read_published(folder)
+
+
+@pytest.mark.parametrize("shape", [(262, 3), (261,), (261, 4)])
+def test_a_character_table_of_another_shape(folder: Path, shape: tuple[int, ...]) -> None:
+    spoil(folder, "char_embed", lambda _: np.zeros(shape, np.float32))
+    with refused(folder / "weights.hdf5", "char_embed", "shape"):
+        read_published(folder)
+
+
+def test_an_array_with_a_value_that_is_no_number(folder: Path) -> None:
+    spoil(folder, "CNN_proj/b_proj", lambda array: array * np.nan)
+    with refused(folder / "weights.hdf5", "CNN_proj/b_proj", "not finite"):
+        read_published(folder)
+
+
+@pytest.mark.parametrize("change", [lambda _: "text", lambda a: a.astype(complex)])
+def test_an_array_that_holds_no_real_numbers(folder: Path, change: object) -> None:
+    spoil(folder, "CNN_proj/b_proj", change)
+    with refused(folder / "weights.hdf5"):
+        read_published(folder)

@@ -1,0 +1,46 @@
+"""A small model, and a job to run it on."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command import Job, write_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of random weights, in the published layout."""
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def job(tmp_path: Path, model: Path) -> Job:
+    """An empty job."""
+    return Job(tmp_path, model)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Mounts a disk of its own, of so many KiB; only root may."""
+    mounted: list[Path] = []
+
+    def mount(kilobytes: int, *options: str) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={kilobytes}k", *options])]
+        try:
+            done = subprocess.run([*words, "tmpfs", folder], capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip("there is no mount command here")
+        if done.returncode:
+            pytest.skip(f"cannot mount a small disk here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -1,0 +1,113 @@
+"""`plan`: what a run would do, in exact figures, without doing any of it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import ROOT, Job, Ran, elmo_beam, random_lines
+
+TEXT = b"The bank of the river.\n\nbad \xff line\nMoney in the bank\n"  # 6 and 4 tokens
+
+
+def planned(job: Job, *flags: object) -> Ran:
+    """`plan` with the flags that `embed` would have."""
+    return elmo_beam("plan", *job.command(*flags)[1:])
+
+
+def figures(ran: Ran) -> dict[str, str]:
+    """The report's lines by their first column."""
+    pairs = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in ran.out.splitlines())
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+def test_every_figure_of_a_small_corpus_is_exact_and_nothing_is_written(job: Job) -> None:
+    job.file("a.txt", TEXT)
+    job.file("b.txt.gz", gzip.compress(b"one\n"))
+    shown = figures(planned(job, "--rate", "2").succeeds())
+    assert shown["files"] == "2 in 2 blocks"
+    assert shown["lines"] == "5 (1 blank, 1 rejected)"
+    assert shown["invalid_utf8"] == "1"
+    assert (shown["sentences"], shown["tokens"]) == ("3", "11")
+    assert "50%: 4" in shown["tokens a sentence"] and "100%: 6" in shown["tokens a sentence"]
+    assert shown["suggested"] == "--max_tokens 10"
+    assert shown["time"].startswith("6 s at 2 tokens/s")
+    assert not job.out.exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (),
+        ("--block_size", "1k"),
+        ("--split_sentences", "--tokenizer", "whitespace"),
+        ("--max_tokens", "11"),
+        ("--max_tokens", "5", "--long_sentences", "split"),
+    ],
+)
+def test_the_run_does_what_the_plan_said(job: Job, flags: tuple[str, ...]) -> None:
+    job.file("a.txt", TEXT + random_lines(200).encode() + b"One bank. Two banks.\n")
+    shown = figures(planned(job, *flags).succeeds())
+    job.embed(*flags).succeeds()
+    manifest = job.manifest()
+    rejected = sum(manifest["rejected"].values())
+    wanted = f"{manifest['lines']:,} ({manifest['blank']:,} blank, {rejected:,} rejected)"
+    assert shown["lines"] == wanted
+    assert shown["sentences"] == f"{manifest['rows']:,}"
+    assert shown["tokens"] == f"{manifest['tokens']:,}"
+    parts = len(list((job.out / "parts").iterdir()))
+    assert shown["files"] == f"1 in {parts:,} blocks"
+
+
+def test_the_output_is_forecast_within_a_third(tmp_path: Path) -> None:
+    job = Job(tmp_path, "default")
+    job.file("a.txt", random_lines(400))
+    said = re.search(r"about ([\d,]+) MB", planned(job).succeeds().out)
+    assert said
+    job.embed().succeeds()
+    real = sum(part.stat().st_size for part in (job.out / "parts").iterdir()) / 1e6
+    assert abs(int(said[1].replace(",", "")) - real) <= real / 3 + 0.5
+
+
+def test_a_damaged_file_is_named_and_the_others_are_counted(job: Job) -> None:
+    job.file("a.txt", TEXT)
+    job.file("b.txt.gz", gzip.compress(TEXT)[:-9])
+    ran = planned(job)
+    ran.refuses("b.txt.gz", "runcated", "replace")
+    assert figures(ran)["tokens"] == "10"
+
+
+def test_it_takes_the_flags_of_embed_and_beams_too(job: Job) -> None:
+    job.file("a.txt", TEXT)
+    beams = ("--runner", "DirectRunner", "--direct_num_workers", "2")
+    assert figures(planned(job, "--overwrite", *beams).succeeds())["tokens"] == "10"
+    planned(job, "--spilt_sentences").refuses("--split_sentences", code=2)
+
+
+def test_without_a_rate_it_says_how_to_give_one(job: Job) -> None:
+    job.file("a.txt", TEXT)
+    assert "--rate" in figures(planned(job).succeeds())["time"]
+
+
+def test_an_empty_corpus_has_nothing_to_suggest(job: Job) -> None:
+    job.file("a.txt", "")
+    shown = figures(planned(job).succeeds())
+    assert (shown["lines"], shown["tokens"]) == ("0 (0 blank, 0 rejected)", "0")
+    assert "suggested" not in shown
+
+
+def test_it_needs_no_tensorflow(job: Job) -> None:
+    job.file("a.txt", TEXT)
+    code = (
+        "import sys\nfrom pipeline.cli import run\ncode = run(sys.argv[1:])\n"
+        "print('tensorflow' in sys.modules)\nsys.exit(code)"
+    )
+    words = [sys.executable, "-c", code, "plan", *job.command()[1:]]
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == "False"

@@ -1,0 +1,108 @@
+"""Accounts: what became of each line of a block, and whether a block is done."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.transforms_helpers import make_settings
+from transforms.accounts import (
+    Accounts,
+    BlockKey,
+    accounts_path,
+    is_done,
+    part_path,
+    read_accounts,
+    rejects_path,
+    write_accounts,
+)
+from transforms.layout import Layout, block_stem
+from transforms.plan import Block
+from transforms.storage import write_bytes
+
+RUN = make_settings()
+KEY = BlockKey("/in/a.txt", "c0ffee", Block(100, 50, 7, 6))
+ACCOUNTS = Accounts(
+    shard="/in/a.txt",
+    content="c0ffee",
+    start=100,
+    length=50,
+    lines=6,
+    run=RUN.fingerprint,
+    embedded=3,
+    blank=1,
+    rejected={"not_json": 1, "null_text": 1},
+    rows=4,
+    tokens=20,
+    sha256="ab",
+)
+
+
+def commit(layout: Layout, accounts: Accounts = ACCOUNTS) -> None:
+    write_bytes(layout.root, part_path(layout, RUN, KEY.stem), b"a part")
+    write_accounts(layout, KEY.stem, accounts)
+
+
+def test_accounts_survive_their_file(layout: Layout) -> None:
+    assert read_accounts(layout, KEY.stem) is None
+    commit(layout)
+    assert read_accounts(layout, KEY.stem) == ACCOUNTS
+
+
+def test_accounts_balance_where_every_line_is_counted_once() -> None:
+    assert ACCOUNTS.balanced
+    for change in ({"embedded": 4}, {"blank": 0}, {"rejected": {"not_json": 1}}, {"lines": 7}):
+        assert not replace(ACCOUNTS, **change).balanced
+
+
+def test_a_block_is_done_when_its_part_and_its_accounts_are_there(layout: Layout) -> None:
+    assert not is_done(layout, RUN, KEY)
+    commit(layout)
+    assert is_done(layout, RUN, KEY)
+    os.remove(part_path(layout, RUN, KEY.stem))
+    assert not is_done(layout, RUN, KEY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shard": "/in/b.txt"},
+        {"content": "other"},
+        {"start": 0},
+        {"length": 51},
+        {"lines": 7, "embedded": 4},
+        {"run": "0" * 16},
+        {"blank": 2},
+    ],
+)
+def test_accounts_of_anything_else_do_not_count(layout: Layout, change: dict[str, Any]) -> None:
+    commit(layout, replace(ACCOUNTS, **change))
+    assert not is_done(layout, RUN, KEY)
+
+
+def test_a_changed_setting_asks_for_the_block_again(layout: Layout) -> None:
+    commit(layout)
+    assert not is_done(layout, make_settings(max_tokens=9), KEY)
+    assert is_done(layout, make_settings(memory=1, model="elsewhere"), KEY)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"null", b'{"shard": 1}', b"\xff", b"7"])
+def test_accounts_that_cannot_be_read_are_none(layout: Layout, text: bytes) -> None:
+    commit(layout)
+    Path(accounts_path(layout, KEY.stem)).write_bytes(text)
+    assert read_accounts(layout, KEY.stem) is None
+    assert not is_done(layout, RUN, KEY)
+
+
+def test_everything_of_a_block_has_its_name(layout: Layout) -> None:
+    stem = block_stem("/in/a.txt", 100)
+    assert KEY.stem == stem
+    assert accounts_path(layout, stem) == f"{layout.root}/blocks/{stem}.json"
+    assert rejects_path(layout, stem) == f"{layout.root}/rejects/{stem}.jsonl"
+    assert part_path(layout, RUN, stem) == f"{layout.root}/parts/{stem}.parquet"
+    tfrecord = make_settings(format="tfrecord")
+    assert part_path(layout, tfrecord, stem) == f"{layout.root}/parts/{stem}.tfrecord"

@@ -1,0 +1,230 @@
+"""The steps of the job as Beam runs them, each on its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apache_beam import Create, FlatMap, Map, ParDo
+from apache_beam.testing.util import assert_that, equal_to
+
+from tests.transforms_helpers import (
+    Keep,
+    embedded_block,
+    local_pipeline,
+    make_settings,
+    normalized,
+    raw_block,
+    slow_blocks,
+    write_shard,
+)
+from transforms.accounts import BlockKey, read_accounts
+from transforms.layout import Layout
+from transforms.normalize import SentenceBlock
+from transforms.plan import (
+    Plan,
+    Span,
+    current_plan,
+    make_plan,
+    plan_shard,
+    recorded_plan,
+    spans_of,
+)
+from transforms.read import CHANGED, RawBlock, read_span
+from transforms.settings import Settings
+from transforms.steps import Normalize, PlanShards, ReadBlocks, WriteBlocks
+from transforms.write import write_block
+
+TEXT = b"".join(b"line number %d\n" % i for i in range(100))
+RUN = make_settings(block_size=100)
+
+
+def flat(span: Span) -> tuple[str, str, list[int]]:
+    return os.path.basename(span.shard.path), span.content, [b.start for b in span.blocks]
+
+
+def lines_of(block: RawBlock) -> list[tuple[str, int, bytes]]:
+    rows = block.lines.to_pylist()
+    return [(os.path.basename(block.key.shard), r["offset"], r["raw"]) for r in rows]
+
+
+def sentences_of(block: SentenceBlock) -> list[tuple[int, list[str]]]:
+    return [(row["line"], row["tokens"]) for row in block.sentences.to_pylist()]
+
+
+def commit(layout: Layout, raw: RawBlock, run: Settings = RUN) -> None:
+    """What the rest of the pipeline would make of a block."""
+    write_block(layout, run, embedded_block(normalized(raw, run), run))
+
+
+def test_plan_shards_gives_spans_and_puts_plans_on_record(layout: Layout, tmp_path: Path) -> None:
+    good = write_shard(tmp_path / "a.txt", TEXT)
+    packed = write_shard(tmp_path / "b.txt.gz", TEXT)
+    empty = write_shard(tmp_path / "c.txt", b"")
+    damaged = str(tmp_path / "d.txt.gz")
+    Path(damaged).write_bytes(b"no gzip")
+    gone = str(tmp_path / "e.txt")
+    starts = [b.start for b in slow_blocks(TEXT, 100)]
+    assert len(starts) == 17
+    content = make_plan(good, RUN).content
+    expected = [("a.txt", content, starts[:16]), ("a.txt", content, starts[16:])]
+    expected += [("b.txt.gz", content, starts[i : i + 2]) for i in range(0, 17, 2)]
+    paths = [good, packed, empty, damaged, gone]
+    with local_pipeline() as pipeline:
+        spans = pipeline | Create(paths) | ParDo(PlanShards(layout, RUN)) | Map(flat)
+        assert_that(spans, equal_to(expected))
+    for path in paths:
+        plan = recorded_plan(layout, path)
+        assert plan is not None
+        assert plan == make_plan(path, RUN)
+        assert (plan.damaged is None) == (path not in (damaged, gone))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.zst"])
+def test_read_blocks_gives_every_line_once(layout: Layout, tmp_path: Path, name: str) -> None:
+    path = write_shard(tmp_path / name, TEXT)
+    spans = list(spans_of(plan_shard(layout, path, RUN)))
+    lines = [b"line number %d" % i for i in range(100)]
+    offsets = [sum(len(line) + 1 for line in lines[:i]) for i in range(100)]
+    expected = [(name, offset, line) for offset, line in zip(offsets, lines, strict=True)]
+    with local_pipeline() as pipeline:
+        blocks = pipeline | Create(spans) | ParDo(ReadBlocks(layout, RUN))
+        assert_that(blocks | FlatMap(lines_of), equal_to(expected))
+
+
+def test_read_blocks_passes_over_blocks_that_are_done(layout: Layout, tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.txt", TEXT)
+    plan = plan_shard(layout, path, RUN)
+    blocks = [block for span in spans_of(plan) for block in read_span(layout, span, RUN)]
+    assert [b.key.block for b in blocks] == plan.blocks
+    done = {0, 5, 6, 16}
+    for i in done:
+        commit(layout, blocks[i])
+    expected = [block.start for i, block in enumerate(plan.blocks) if i not in done]
+    with local_pipeline() as pipeline:
+        left = pipeline | Create(list(spans_of(plan))) | ParDo(ReadBlocks(layout, RUN))
+        assert_that(left | Map(lambda raw: raw.key.block.start), equal_to(expected))
+
+
+def test_a_span_that_is_all_done_does_not_open_its_file(layout: Layout, tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.txt", b"one\ntwo\n")
+    plan = plan_shard(layout, path, RUN)
+    [span] = spans_of(plan)
+    for raw in read_span(layout, span, RUN):
+        commit(layout, raw)
+    os.remove(path)
+    assert list(read_span(layout, span, RUN)) == []
+    assert recorded_plan(layout, path) == plan
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
+@pytest.mark.parametrize("change", ["longer", "gone", "time"])
+def test_a_file_that_changed_since_its_plan_is_damaged_and_not_read(
+    layout: Layout, tmp_path: Path, name: str, change: str
+) -> None:
+    path = shard_of(tmp_path / name, [b"some text"] * 50)
+    plan = plan_shard(layout, path, RUN)
+    if change == "longer":
+        shard_of(tmp_path / name, [b"some text"] * 51)
+    elif change == "gone":
+        os.remove(path)
+    else:
+        os.utime(path, (0, plan.shard.modified - 5))
+    with local_pipeline() as pipeline:
+        blocks = pipeline | Create(list(spans_of(plan))) | ParDo(ReadBlocks(layout, RUN))
+        assert_that(blocks, equal_to([]))
+    marked = recorded_plan(layout, path)
+    assert marked is not None
+    assert marked.blocks == []
+    cause = "No such file" if change == "gone" else CHANGED
+    assert cause in str(marked.damaged)
+    assert current_plan(layout, path, RUN) is None
+    if change != "gone":
+        assert plan_shard(layout, path, RUN).damaged is None
+
+
+def shard_of(path: Path, lines: list[bytes]) -> str:
+    """A shard of some lines, text or Parquet by its name."""
+    if path.suffix != ".parquet":
+        return write_shard(path, b"\n".join(lines))
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": lines}), path)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_a_file_cut_while_it_is_read_gives_nothing_after_the_cut(
+    layout: Layout, tmp_path: Path, name: str
+) -> None:
+    text = b"".join(b"%d\n" % hash(float(i + 0.1)) for i in range(200_000))
+    run = make_settings(block_size=1 << 18)
+    path = write_shard(tmp_path / name, text)
+    plan = plan_shard(layout, path, run)
+    blocks = read_span(layout, Span(plan.shard, plan.content, plan.blocks), run)
+    kept = [next(blocks), next(blocks)]
+    os.truncate(path, os.stat(path).st_size * 5 // 8)
+    kept += list(blocks)
+    assert 2 < len(kept) < len(plan.blocks)
+    assert [raw.key.block for raw in kept] == plan.blocks[: len(kept)]
+    read = b"".join(line + b"\n" for block in kept for _, _, line in lines_of(block))
+    assert read == text[: len(read)]
+    marked = recorded_plan(layout, path)
+    assert marked is not None
+    assert marked.damaged is not None
+    assert marked.blocks == []
+
+
+def test_a_line_that_became_two_while_it_is_read_is_seen(layout: Layout, tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.txt", TEXT)
+    plan = plan_shard(layout, path, RUN)
+    times = os.stat(path)
+    Path(path).write_bytes(TEXT.replace(b"line number 8\n", b"line\nnumber 8\n"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    found = [raw.key.block for raw in read_span(layout, next(spans_of(plan)), RUN)]
+    assert found == plan.blocks[:1]
+    assert str(getattr(recorded_plan(layout, path), "damaged", "")) == CHANGED
+
+
+def test_normalize_gives_each_block_its_sentences() -> None:
+    raw = [raw_block([b"one two.", b"", b"\xff"]), raw_block([b"a  b"], first_line=7)]
+    with local_pipeline() as pipeline:
+        blocks = pipeline | Create(raw) | ParDo(Normalize(RUN))
+        found = blocks | "Sentences" >> Map(sentences_of)
+        assert_that(found, equal_to([[(0, ["one", "two", "."])], [(7, ["a", "b"])]]))
+        counts = blocks | "Counts" >> Map(lambda b: (b.embedded, b.blank, len(b.rejects)))
+        assert_that(counts, equal_to([(1, 1, 1), (1, 0, 0)]), label="Check counts")
+
+
+def test_write_blocks_gives_the_accounts_that_it_writes(layout: Layout) -> None:
+    blocks = [
+        embedded_block(normalized(raw_block(lines, shard=f"/in/{i}.txt"), RUN), RUN)
+        for i, lines in enumerate([[b"one", b"\xff"], [b""], [b"a b", b"c"]])
+    ]
+    kept: list[Any] = []
+    with local_pipeline() as pipeline:
+        accounts = pipeline | Create(blocks) | ParDo(WriteBlocks(layout, RUN))
+        _ = accounts | ParDo(Keep(kept))
+        rows = accounts | Map(lambda a: (a.shard, a.rows, a.blank, a.rejected))
+        expected: list[tuple[str, int, int, dict[str, int]]] = [
+            ("/in/0.txt", 1, 0, {"invalid_utf8": 1}),
+            ("/in/1.txt", 0, 1, {}),
+            ("/in/2.txt", 2, 0, {}),
+        ]
+        assert_that(rows, equal_to(expected))
+    assert len(kept) == 3
+    for found in kept:
+        [key] = [b.block.key for b in blocks if b.block.key.shard == found.shard]
+        assert isinstance(key, BlockKey)
+        assert read_accounts(layout, key.stem) == found
+
+
+def test_spans_and_plans_are_small_when_they_travel(tmp_path: Path) -> None:
+    import pickle
+
+    path = write_shard(tmp_path / "a.txt", TEXT * 100)
+    plan: Plan = make_plan(path, RUN)
+    assert all(len(pickle.dumps(span)) < 4096 for span in spans_of(plan))
