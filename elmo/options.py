@@ -136,7 +136,7 @@ def parse_options(text: str | bytes, source: str) -> Options:
         raise UserError(
             f"{source} has no field {error}: expected the options.json of an ELMo model"
         ) from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{source} is not the options.json of an ELMo model ({error}): check the file"
         ) from None
