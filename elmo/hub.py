@@ -89,8 +89,8 @@ def _read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
             for key in keys
             if key.startswith("bilm/") or key in (MIX_WEIGHTS, MIX_SCALING)
         }
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        cause = str(error).splitlines()[0]
+    except Exception as error:  # of a cut file the reader raises anything
+        cause = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
             f"cannot read the variables of module {folder} ({cause}): fetch the module again"
         ) from None

@@ -32,11 +32,11 @@ def model_folder(handle: str) -> Path:
     """The local folder of a handle; UserError where there is none."""
     if handle == DEFAULT_MODEL:
         return Path(__file__).parent / "default"
-    if "://" in handle:
+    if "://" in handle and not handle.startswith("file://"):
         from elmo.hub import resolve_module
 
         return resolve_module(handle)
-    folder = Path(handle)
+    folder = Path(handle.removeprefix("file://"))
     if not folder.is_dir():
         raise UserError(
             f"no model folder {handle}: give a folder, the URL of a TF-Hub module, or `default`"

@@ -11,6 +11,7 @@ from elmo.errors import UserError
 N_CHARACTERS = (
     262  # 256 bytes, <S>, </S>, word begin, word end, word padding, and row 0 for no word
 )
+MAX_SIZE = 1 << 24  # of any one dimension
 ACTIVATIONS = ("relu", "tanh")
 
 
@@ -118,17 +119,17 @@ def parse_options(text: str | bytes, source: str) -> Options:
         cnn, lstm = document["char_cnn"], document["lstm"]
         return _checked(
             Options(
-                filters=tuple((int(width), int(n)) for width, n in cnn["filters"]),
-                char_dim=int(cnn["embedding"]["dim"]),
+                filters=tuple((_whole(width), _whole(n)) for width, n in cnn["filters"]),
+                char_dim=_whole(cnn["embedding"]["dim"]),
                 activation=cnn["activation"],
-                n_highway=int(cnn.get("n_highway") or 0),
-                max_characters=int(cnn["max_characters_per_token"]),
-                lstm_dim=int(lstm["dim"]),
-                projection_dim=int(lstm["projection_dim"]),
-                n_layers=int(lstm.get("n_layers", 1)),
+                n_highway=_whole(cnn.get("n_highway") or 0),
+                max_characters=_whole(cnn["max_characters_per_token"]),
+                lstm_dim=_whole(lstm["dim"]),
+                projection_dim=_whole(lstm["projection_dim"]),
+                n_layers=_whole(lstm.get("n_layers", 1)),
                 cell_clip=_clip(lstm.get("cell_clip")),
                 proj_clip=_clip(lstm.get("proj_clip")),
-                use_skip_connections=bool(lstm.get("use_skip_connections")),
+                use_skip_connections=_flag(lstm.get("use_skip_connections")),
             ),
             source,
         )
@@ -142,8 +143,26 @@ def parse_options(text: str | bytes, source: str) -> Options:
         ) from None
 
 
+def _whole(value: Any) -> int:
+    """A whole number that some model could have; `2.5` is not rounded to one that none has."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_SIZE:
+        raise ValueError(f"{value!r} is no size")
+    return value
+
+
 def _clip(value: Any) -> float | None:
-    return None if value is None else float(value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
+        raise ValueError(f"{value!r} is no clip: clips must be positive or null")
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    """`"false"` is no flag: as text it would be true."""
+    if value not in (None, True, False):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return bool(value)
 
 
 def _checked(options: Options, source: str) -> Options:
@@ -159,10 +178,7 @@ def _checked(options: Options, source: str) -> Options:
         "n_highway must not be negative": options.n_highway < 0,
         "projection_dim must not be larger than dim": options.projection_dim > options.lstm_dim,
         "max_characters_per_token must be at least 3 and the widest filter": options.max_characters
-        < max(3, *(width for width, _ in options.filters)),
-        "clips must be positive or null": any(
-            c is not None and c <= 0 for c in (options.cell_clip, options.proj_clip)
-        ),
+        < max([3, *(width for width, _ in options.filters)]),
     }
     for rule, broken in problems.items():
         if broken:

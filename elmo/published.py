@@ -46,8 +46,8 @@ def _read_arrays(path: Path, options: Options) -> dict[str, np.ndarray]:
                 for name in options.shapes()
                 if name in file
             }
-    except (OSError, ValueError, TypeError) as error:
-        cause = str(error).splitlines()[0]
+    except Exception as error:  # of a damaged file h5py raises anything
+        cause = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"cannot read weights {path} ({cause}): fetch the file again") from None
     if "char_embed" in arrays and arrays["char_embed"].ndim == 2:
         padding = np.zeros((1, arrays["char_embed"].shape[1]), np.float32)

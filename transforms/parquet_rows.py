@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transforms.settings import Settings
@@ -28,6 +29,8 @@ class ParquetRows:
         for name in self._columns:
             if name not in schema.names:
                 raise Damaged(f"has no column {name!r}: it has {', '.join(schema.names)}")
+            if schema.names.count(name) > 1:
+                raise Damaged(f"has several columns {name!r}")
         kind = schema.field(self._text).type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
@@ -46,18 +49,16 @@ class ParquetRows:
         """Rows in the file."""
         return int(self._file.metadata.num_rows)
 
-    @property
-    def text_bytes(self) -> int:
-        """Bytes of the text column before compression, as the footer has them."""
-        metadata = self._file.metadata
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        columns = [g.column(j) for g in groups for j in range(g.num_columns)]
-        return sum(c.total_uncompressed_size for c in columns if c.path_in_schema == self._text)
+    def check(self) -> int:
+        """Decode every page that a reader will need; the bytes of all text.
 
-    def check(self) -> None:
-        """Decode every page that a reader will need."""
-        for _ in self._batches(range(self._file.metadata.num_row_groups)):
-            pass
+        The footer's size of the column would be far less where text repeats itself.
+        """
+        size = 0
+        for batch in self._batches(range(self._file.metadata.num_row_groups)):
+            lengths = pc.binary_length(batch.column(self._text).cast(pa.large_binary()))
+            size += pc.sum(lengths).as_py() or 0
+        return size
 
     def read(self, start: int, length: int) -> pa.Table:
         """Rows start..start + length - 1: the text as `raw` (binary), the id column as it is."""
@@ -77,6 +78,8 @@ class ParquetRows:
             position += len(batch)
             if position >= start + length:
                 break
+        if not taken:
+            raise Damaged(f"ends before row {start}")
         table = pa.Table.from_batches(taken)
         columns = {"raw": table[self._text].cast(pa.large_binary())}
         if self._id:

@@ -187,8 +187,7 @@ def cut_blocks(chunks: Iterable[bytes], size: int) -> list[Block]:
 
 def _plan_parquet(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
     with ParquetRows(shard, settings) as rows:
-        rows.check()
-        per_block = max(1, settings.block_size * rows.count // max(rows.text_bytes, 1))
+        per_block = max(1, settings.block_size * rows.count // max(rows.check(), 1))
         blocks = [
             Block(start, lines, start, lines)
             for start in range(0, rows.count, per_block)

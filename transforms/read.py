@@ -46,7 +46,7 @@ def read_blocks(shard: Shard, blocks: list[Block], settings: Settings) -> Iterat
         for block in blocks:
             stream.skip(block.start - position)
             position = block.start + block.length
-            if block.lines == 1 and block.length > LIMIT_LINE + len(b"\r\n"):
+            if block.lines == 1 and block.length > LIMIT_LINE + len(BOM + b"\r\n"):
                 yield _long_line(stream, block)
             else:
                 yield _lines(stream.read(block.length), block)
@@ -69,12 +69,16 @@ def _lines(data: bytes, block: Block) -> pa.Table:
 
 
 def _long_line(stream: TextStream, block: Block) -> pa.Table:
+    """A line that is too long to hold: its head, and its length without BOM and line end."""
     head = stream.read(HEAD)
-    stream.skip(block.length - len(head) - 1)
-    last = stream.read(1)
-    if len(last) != 1:
+    stream.skip(block.length - len(head) - len(b"\r\n"))
+    tail = stream.read(len(b"\r\n"))
+    if len(tail) != len(b"\r\n"):
         raise Damaged(CHANGED)
-    return _table([head], [block.length - (last == b"\n")], np.array([block.start]))
+    text = head.removeprefix(BOM) if block.start == 0 else head
+    end = tail.removesuffix(b"\n").removesuffix(b"\r")
+    size = block.length - (len(head) - len(text)) - (len(tail) - len(end))
+    return _table([text], [size], np.array([block.start]))
 
 
 def _read_parquet(shard: Shard, blocks: list[Block], settings: Settings) -> Iterator[pa.Table]:

@@ -11,7 +11,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from elmo.errors import UserError
-from transforms.storage import filesystems, is_remote, open_remote, reaching
+from transforms.storage import exists, filesystems, is_remote, open_remote, reaching
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -80,10 +80,14 @@ def _local_files(pattern: str) -> list[str]:
         raise UserError(f"--input {pattern} is a folder: name its files, as in '{pattern}/*.txt'")
     if os.path.lexists(path):
         return [path]
-    return [f for f in glob.glob(path, recursive=True) if not os.path.isdir(f)]
+    # Not the absolute pattern: the folder that it is relative to may have a name like a glob.
+    found = glob.glob(pattern, recursive=True)
+    return [os.path.abspath(f) for f in found if not os.path.isdir(f)]
 
 
 def _remote_files(pattern: str) -> list[str]:
+    if exists(pattern):
+        return [pattern]
     with reaching(pattern):
         return [f.path for f in filesystems().match([pattern])[0].metadata_list]
 
@@ -92,7 +96,7 @@ def stat_shard(path: str) -> Shard:
     """The file as it is now; raises Damaged where it cannot be seen."""
     try:
         if is_remote(path):
-            metadata = filesystems().match([path])[0].metadata_list[0]
+            metadata = filesystems().get_filesystem(path).metadata(path)
             return Shard(path, metadata.size_in_bytes, metadata.last_updated_in_seconds or 0.0)
         status = os.stat(path)
         return Shard(path, status.st_size, status.st_mtime)
