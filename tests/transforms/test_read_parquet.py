@@ -128,18 +128,18 @@ def test_a_row_too_long_is_kept_as_its_head(tmp_path: Path) -> None:
     assert lines == [(texts[0], LIMIT, 0), (b"y" * HEAD, LIMIT + 1, 1), (b"z", 1, 2)]
 
 
-def test_the_footer_tells_rows_and_bytes_of_the_text(tmp_path: Path) -> None:
+def test_rows_and_bytes_of_the_text_are_told(tmp_path: Path) -> None:
     texts = [f"{i:04d}" * 25 for i in range(1000)]
     path = write(tmp_path / "a.parquet", {"text": texts, "other": ["x" * 5000] * 1000})
     shard = make_plan(path, make_settings()).shard
     with ParquetRows(shard, make_settings()) as rows:
         assert rows.count == 1000
-        assert 100_000 <= rows.text_bytes <= 120_000
+        assert rows.check() == 100_000
 
 
 def test_a_block_beyond_the_end_of_the_file_is_told_as_damage(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", {"text": ["a", "b"]})
     plan: Plan = make_plan(path, make_settings())
     for block in (Block(0, 3, 0, 3), Block(5, 1, 5, 1)):
-        with pytest.raises(Damaged, match="changed while it was read"):
+        with pytest.raises(Damaged, match=r"changed while it was read|ends before row 5"):
             list(read_blocks(plan.shard, [block], make_settings()))
