@@ -25,6 +25,8 @@ with silent_stderr():
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
+    # GPUs would round matrix products to 10 bits, and vectors would depend on the machine.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     tf.zeros([])  # the first operation looks for devices, and says so
 
 __all__ = ["silent_stderr", "tf"]

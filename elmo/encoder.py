@@ -85,11 +85,11 @@ class Encoder:
         if SENTENCE_OUTPUT in names:
             token_dims += output_dim(o, SENTENCE_OUTPUT)
         # The layers of both directions are held twice: as levels, then joined.
-        token_bytes_ = 4 * (token_dims + 4 * o.n_layers * o.projection_dim)
-        type_bytes = 4 * (4 * o.lstm_dim + o.projection_dim)  # row of the first layer's table
-        row_bytes = 3 * 4 * 4 * o.lstm_dim  # gates of the widest level, and their temporaries
+        per_token = 4 * (token_dims + 4 * o.n_layers * o.projection_dim)
+        per_type = 4 * (4 * o.lstm_dim + o.projection_dim)  # row of the first layer's table
+        per_row = 3 * 4 * 4 * o.lstm_dim  # gates of the widest level, and their temporaries
         begin = sentences.offsets[start]
-        end = min(len(sentences.ids), int(begin) + self._memory // token_bytes_ + 1)
+        end = min(len(sentences.ids), int(begin) + self._memory // per_token + 1)
         ids = sentences.ids[begin:end]
         first_seen = np.zeros(len(ids) + 1, np.int64)
         first_seen[np.unique(ids, return_index=True)[1] + 1] = 1
@@ -97,7 +97,7 @@ class Encoder:
         stop = max(int(np.searchsorted(sentences.offsets, end, "right")) - 1, start)
         tokens = sentences.offsets[start : stop + 1] - begin
         rows = np.arange(len(tokens))
-        needed = tokens * token_bytes_ + types[tokens] * type_bytes + rows * row_bytes
+        needed = tokens * per_token + types[tokens] * per_type + rows * per_row
         fit = int(np.searchsorted(needed, self._memory, "right")) - 1
         return min(start + max(fit, 1), len(sentences))
 
