@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transforms.settings import Settings
-from transforms.shards import Damaged, Shard, cause_of, open_raw
+from transforms.shards import CHANGED, Damaged, Shard, cause_of, open_raw
 
 BATCH_ROWS = 4096
 
@@ -60,31 +60,42 @@ class ParquetRows:
             size += pc.sum(lengths).as_py() or 0
         return size
 
-    def read(self, start: int, length: int) -> pa.Table:
-        """Rows start..start + length - 1: the text as `raw` (binary), the id column as it is."""
-        metadata = self._file.metadata
-        first, chosen, begin = 0, [], 0
+    def read(self, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
+        """Rows start..start + length - 1 for each range, in order; decoded once for all of them.
+
+        The text as `raw` (large_binary), and the id column as it is.
+        """
+        if not ranges:
+            return
+        groups, position = self._groups_from(ranges[0][0])
+        batches = self._batches(groups)
+        held = pa.table({})
+        for start, length in ranges:
+            while position + held.num_rows < start + length:
+                batch = next(batches, None)
+                if batch is None:
+                    raise Damaged(CHANGED)
+                table = pa.Table.from_batches([batch])
+                # What lies before the range is let go at once.
+                held = pa.concat_tables([held, table]) if held.num_rows else table
+                gone = min(max(start - position, 0), held.num_rows)
+                held, position = held.slice(gone), position + gone
+            table = held.slice(start - position, length)
+            held, position = held.slice(start - position + length), start + length
+            columns = {"raw": table[self._text].cast(pa.large_binary())}
+            if self._id:
+                columns["id"] = table[self._id]
+            yield pa.table(columns)
+
+    def _groups_from(self, row: int) -> tuple[range, int]:
+        """The row groups from the one that holds a row, and where that one begins."""
+        metadata, first = self._file.metadata, 0
         for i in range(metadata.num_row_groups):
             rows = metadata.row_group(i).num_rows
-            if first < start + length and first + rows > start:
-                chosen.append(i)
-                begin = begin if len(chosen) > 1 else first
+            if first + rows > row:
+                return range(i, metadata.num_row_groups), first
             first += rows
-        taken, position = [], begin
-        for batch in self._batches(chosen):
-            low, high = max(start - position, 0), min(start + length - position, len(batch))
-            if low < high:
-                taken.append(batch.slice(low, high - low))
-            position += len(batch)
-            if position >= start + length:
-                break
-        if not taken:
-            raise Damaged(f"ends before row {start}")
-        table = pa.Table.from_batches(taken)
-        columns = {"raw": table[self._text].cast(pa.large_binary())}
-        if self._id:
-            columns["id"] = table[self._id]
-        return pa.table(columns)
+        return range(0), first
 
     def _batches(self, groups: Iterable[int]) -> Iterator[pa.RecordBatch]:
         try:

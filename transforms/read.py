@@ -13,9 +13,8 @@ from transforms.layout import Layout
 from transforms.parquet_rows import ParquetRows
 from transforms.plan import Block, Span, recorded_plan, write_plan
 from transforms.settings import LIMIT_LINE, Settings
-from transforms.shards import BOM, Damaged, Shard, TextStream, stat_shard
+from transforms.shards import BOM, CHANGED, Damaged, Shard, TextStream, stat_shard
 
-CHANGED = "changed while it was read: run the same command again"
 HEAD = 64 << 10  # bytes kept of a line that is too long to hold
 
 
@@ -70,7 +69,7 @@ def _lines(data: bytes, block: Block) -> pa.Table:
 
 def _long_line(stream: TextStream, block: Block) -> pa.Table:
     """A line that is too long to hold: its head, and its length without BOM and line end."""
-    head = stream.read(HEAD)
+    head = stream.read(HEAD + len(BOM))
     stream.skip(block.length - len(head) - len(b"\r\n"))
     tail = stream.read(len(b"\r\n"))
     if len(tail) != len(b"\r\n"):
@@ -78,13 +77,13 @@ def _long_line(stream: TextStream, block: Block) -> pa.Table:
     text = head.removeprefix(BOM) if block.start == 0 else head
     end = tail.removesuffix(b"\n").removesuffix(b"\r")
     size = block.length - (len(head) - len(text)) - (len(tail) - len(end))
-    return _table([text], [size], np.array([block.start]))
+    return _table([text[:HEAD]], [size], np.array([block.start]))
 
 
 def _read_parquet(shard: Shard, blocks: list[Block], settings: Settings) -> Iterator[pa.Table]:
     with ParquetRows(shard, settings) as rows:
-        for block in blocks:
-            table = rows.read(block.start, block.length)
+        tables = rows.read([(block.start, block.length) for block in blocks])
+        for block, table in zip(blocks, tables, strict=True):
             if table.num_rows != block.lines:
                 raise Damaged(CHANGED)
             texts = table["raw"].to_pylist()

@@ -19,8 +19,9 @@ MAGIC = {
     rb"\x1f\x8b": "gzip data, whose name must end in .gz",
     rb"BZh[1-9]1AY&SY": "bzip2 data, whose name must end in .bz2",
     rb"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
-    rb"PAR1": "Parquet, whose name must end in .parquet",
+    rb"PAR1[\x00-\x1f]": "Parquet, whose name must end in .parquet",
 }
+CHANGED = "changed while it was read: run the same command again"
 BOM = b"\xef\xbb\xbf"
 
 

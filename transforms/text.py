@@ -11,6 +11,10 @@ from elmo.errors import UserError
 from transforms.settings import Settings
 
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # Cc less white space
+# Normalizing puts combining marks in order in a time that grows with the square of their number.
+MANY_MARKS = re.compile(
+    "[" + "".join(c for c in map(chr, range(0x110000)) if unicodedata.combining(c)) + "]{64,}"
+)
 
 
 class Rejected(Exception):
@@ -34,7 +38,12 @@ def normalize_nfc(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    return " ".join(unicodedata.normalize("NFC", CONTROLS.sub("", text)).split())
+    text = MANY_MARKS.sub(_in_canonical_order, CONTROLS.sub("", text))
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _in_canonical_order(marks: re.Match[str]) -> str:
+    return "".join(sorted(marks[0], key=unicodedata.combining))
 
 
 class TextReader:

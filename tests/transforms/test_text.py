@@ -231,3 +231,8 @@ def test_a_pathological_line_comes_to_an_end(unit: str, size: int, split_sentenc
             assert all(len(s.tokens) <= 5000 for s in found)
         except Rejected:
             assert policy == "reject"
+
+
+def test_a_long_run_of_marks_is_normalized_as_a_short_one_is() -> None:
+    for run in ("\u0301\u0316" * 200, "\u0316" * 70 + "\u0301", "\u0301" * 64, "\u05b0\u0301" * 90):
+        assert normalize_nfc(f"e{run} é{run}x") == unicodedata.normalize("NFC", f"e{run} é{run}x")
