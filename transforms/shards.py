@@ -16,6 +16,7 @@ from transforms.storage import exists, filesystems, is_remote, open_remote, reac
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAGIC = {
+    rb"\xff\xfe|\xfe\xff": "UTF-16, to be converted to UTF-8",
     rb"\x1f\x8b": "gzip data, whose name must end in .gz",
     rb"BZh[1-9]1AY&SY": "bzip2 data, whose name must end in .bz2",
     rb"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
@@ -157,10 +158,10 @@ class TextStream:
 
 
 def check_magic(head: bytes) -> None:
-    """Raises Damaged where text begins as a compressed or Parquet file does."""
+    """Raises Damaged where text begins as UTF-16, a compressed or a Parquet file does."""
     for magic, name in MAGIC.items():
         if re.match(magic, head):
-            raise Damaged(f"is not text: it is {name}")
+            raise Damaged(f"is not UTF-8 text: it is {name}")
 
 
 def cause_of(error: BaseException) -> str:

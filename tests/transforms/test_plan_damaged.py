@@ -72,21 +72,33 @@ def test_what_is_compressed_but_not_named_so_is_damaged(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(COMPRESSIONS[suffix](TEXT))
-    assert_damaged(make_plan(str(path), make_settings()), "is not text", suffix)
+    assert_damaged(make_plan(str(path), make_settings()), "is not UTF-8 text", suffix)
 
 
 def test_what_is_compressed_twice_or_parquet_inside_is_damaged(tmp_path: Path) -> None:
     twice = write_shard(tmp_path / "a.txt.gz", gzip.compress(TEXT))
-    assert_damaged(make_plan(twice, make_settings()), "is not text", ".gz")
+    assert_damaged(make_plan(twice, make_settings()), "is not UTF-8 text", ".gz")
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "b.parquet")
     inside = write_shard(tmp_path / "b.parquet.gz", (tmp_path / "b.parquet").read_bytes())
-    assert_damaged(make_plan(inside, make_settings()), "is not text", ".parquet")
+    assert_damaged(make_plan(inside, make_settings()), "is not UTF-8 text", ".parquet")
     (tmp_path / "b.parquet").rename(tmp_path / "b.txt")
     assert_damaged(make_plan(str(tmp_path / "b.txt"), make_settings()), ".parquet")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_text_in_another_encoding_is_damaged(tmp_path: Path, encoding: str) -> None:
+    shard = write_shard(tmp_path / "a.txt.gz", "één\n".encode(encoding))
+    assert_damaged(make_plan(shard, make_settings()), "UTF-16")
+
+
 def test_text_that_only_resembles_a_magic_number_is_text(tmp_path: Path) -> None:
-    for text in (b"BZh is no word\n", b"PARIS\n", b"(\xb5 is no frame)\n", b"\x1f\x1f\n"):
+    for text in (
+        b"BZh is no word\n",
+        b"PARIS\n",
+        b"PAR1 is a gene\n",
+        b"(\xb5 is no frame)\n",
+        b"\x1f\x1f\n",
+    ):
         plan = make_plan(write_shard(tmp_path / "a.txt", text), make_settings())
         assert (plan.damaged, plan.lines) == (None, 1)
 
