@@ -48,7 +48,7 @@ def _settings(settings: Settings) -> Iterator[str]:
     for name in names:
         value = document[name]
         yield f"  {name:<{width}}  {','.join(value) if isinstance(value, list) else value}"
-    yield f"  {'digest':<{width}}  {settings.digest}"
+    yield f"  {'digest':<{width}}  {settings.digest} (of the model)"
 
 
 def _schema_and_rows(layout: Layout, settings: Settings, rows: int) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:
     vectors = vectors - vectors.mean(axis=0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     what = "sentences" if output == SENTENCE_OUTPUT else "tokens"
-    yield f"{word}: {len(at)} times; nearest {what} by cosine of {output}, other sentences only"
+    yield f"{word}: {_uses(len(at))}; nearest {what} of other sentences, by cosine of {output}"
     for i in at[:: max(1, len(at) // CONTEXTS)][:CONTEXTS]:
         yield ""
         yield f"  {contexts[i]}"
@@ -115,6 +115,10 @@ def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:
 
 
 Found = tuple[np.ndarray, list[set[str]], list[str], np.ndarray]
+
+
+def _uses(n: int) -> str:
+    return "1 use" if n == 1 else f"{n:,} uses"
 
 
 def _token_vectors(layout: Layout, settings: Settings, output: str) -> Found:

@@ -137,7 +137,7 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
     if steps:
         nodes = total("nodes")
         rows.append(
-            ("LSTM steps taken", f"{nodes / steps:.1%} of those a padding-free batch takes")
+            ("LSTM steps", f"{nodes:,} taken for {steps:,} token positions ({nodes / steps:.1%})")
         )
     if lookups:
         rows.append(("token cache", f"{1 - total('misses') / lookups:.1%} of lookups found"))
