@@ -55,6 +55,14 @@ def folder_taken(layout: Layout, overwrite: bool) -> Iterator[None]:
             os.close(lock)
 
 
+def refuse_running(layout: Layout) -> None:
+    """UserError where a command is writing to the folder at this moment."""
+    if is_remote(layout.root) or not os.path.exists(layout.lock):
+        return
+    with open(layout.lock, "rb") as file:
+        _flock(layout, file.fileno(), fcntl.LOCK_SH)
+
+
 def _is_run(layout: Layout) -> bool:
     try:
         return "elmo-beam" in json.loads(read_bytes(layout.run) or b"{}")["versions"]
@@ -98,13 +106,20 @@ def _lock(layout: Layout) -> int | None:
             "may write to"
         ) from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        _flock(layout, descriptor, fcntl.LOCK_EX)
+    except UserError:
         os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _flock(layout: Layout, descriptor: int, kind: int) -> None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError:
         raise UserError(
             f"another elmo-beam is writing to {layout.root}: wait for it, or stop it first"
         ) from None
-    return descriptor
 
 
 def settle(layout: Layout, settings: Settings) -> None:

@@ -109,11 +109,12 @@ def report(forecast: Forecast, settings: Settings, options: Options, rate: float
             )
         ]
         rows.append(("tokens a sentence", ", ".join(shown)))
-        rows.append(("suggested", f"--max_tokens {suggested_max_tokens(lengths)}"))
+        limit = f"--max_tokens {suggested_max_tokens(lengths)}"
+        rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
     size = forecast.text_bytes + output_bytes(settings, options, tokens, sentences)
     rows.append(("output", f"about {size / 1e6:,.0f} MB"))
     if rate is not None:
-        rows.append(("time", f"{duration(tokens / rate)} at {rate:,.0f} tokens/s"))
+        rows.append(("time", f"{duration(tokens / rate)} at {rate:,.0f} tokens/s, and start-up"))
     else:
         rows.append(("time", "give --rate TOKENS_A_SECOND to know"))
     width = max(len(name) for name, _ in rows)

@@ -41,8 +41,8 @@ class Progress:
         """Blocks of the shards planned so far."""
         return sum(blocks for blocks, _ in self._planned)
 
-    def update(self) -> None:
-        """Look again, and say what is new."""
+    def look(self) -> None:
+        """See which plans and blocks are new."""
         for path in sorted(self._unplanned):
             plan = recorded_plan(self._layout, path)
             if plan is not None:
@@ -54,6 +54,10 @@ class Progress:
             if accounts is not None:
                 self._count(accounts)
         self._seen |= names
+
+    def update(self) -> None:
+        """Look again, and say how far the run is."""
+        self.look()
         now = time.monotonic()
         if self.terminal:
             self._write(f"\r\x1b[K{self._bar()}{self.line()}")
@@ -68,6 +72,7 @@ class Progress:
 
     def stopped(self) -> str:
         """What to say when the command is stopped here."""
+        self.look()
         if self.planned_blocks:
             done = f"{self.blocks} of {self.planned_blocks} blocks"
             return f"stopped after {done}; the same command continues"

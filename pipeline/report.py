@@ -134,6 +134,11 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
         *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
         ("output", f"{total('bytes') / 1e6:,.1f} MB in {len(state.accounts):,} parts"),
     ]
+    for shard in state.shards:
+        of_shard = RunState([shard])
+        if of_shard.rejected and not of_shard.total("embedded"):
+            why = ", ".join(of_shard.rejected)
+            rows.append(("note", f"nothing of {shard.path} is embedded ({why}): check the flags"))
     if steps:
         nodes = total("nodes")
         rows.append(

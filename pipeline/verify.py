@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import complain, say
-from pipeline.folder import layout_of, read_settings
+from pipeline.folder import layout_of, read_settings, refuse_running
 from pipeline.report import Session, accounts_in, manifest_accounts, manifest_of, problems
 from pipeline.state import RunState, read_state, recorded_shards
 from transforms.accounts import Accounts, accounts_path, part_path, rejects_path
@@ -31,6 +31,7 @@ def verify(output: str) -> int:
     """Print each thing that is wrong, or what was checked; 0 where all is well."""
     layout = layout_of(output)
     settings = read_settings(layout)
+    refuse_running(layout)
     state = read_state(layout, settings, recorded_shards(layout), recorded=True)
     wrong = list(_check(layout, settings, state))
     for line in wrong:

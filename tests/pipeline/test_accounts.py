@@ -209,6 +209,7 @@ def test_parquet_in_many_blocks_and_row_groups_keeps_every_row(job: Job) -> None
 def test_a_pretty_printed_document_is_rejected_line_by_line_not_lost(job: Job) -> None:
     document = json.dumps({"text": "One bank."}, indent=1) + "\n"
     job.file("a.json", document)
-    job.embed().succeeds()
+    ran = job.embed().succeeds()
     assert job.manifest()["rejected"] == {"not_json": 3}
+    assert "a.json is embedded (not_json): check the flags" in ran.out
     assert balanced(job)

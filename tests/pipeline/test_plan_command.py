@@ -35,7 +35,7 @@ def test_every_figure_of_a_small_corpus_is_exact_and_nothing_is_written(job: Job
     assert shown["invalid_utf8"] == "1"
     assert (shown["sentences"], shown["tokens"]) == ("3", "11")
     assert "50%: 4" in shown["tokens a sentence"] and "100%: 6" in shown["tokens a sentence"]
-    assert shown["suggested"] == "--max_tokens 10"
+    assert shown["suggested"] == "--max_tokens 10 --long_sentences split (keeps 99.9% whole)"
     assert shown["time"].startswith("6 s at 2 tokens/s")
     assert not job.out.exists()
 

@@ -108,6 +108,7 @@ class Killed:
     job: Job
     second: Ran
     overwriting: Ran
+    verifying: Ran
     blocks: int
 
 
@@ -118,13 +119,14 @@ def killed(whole: Job) -> Killed:
     with running(job, *FLAGS) as started:
         second = job.embed(*FLAGS)
         overwriting = job.embed(*FLAGS, "--overwrite")
+        verifying = job.verify()
         os.killpg(started.pid, signal.SIGKILL)
         started.wait(10)
-    return Killed(job, second, overwriting, done_blocks(job.out))
+    return Killed(job, second, overwriting, verifying, done_blocks(job.out))
 
 
 def test_a_second_run_on_the_same_folder_is_refused_even_to_overwrite(killed: Killed) -> None:
-    for ran in (killed.second, killed.overwriting):
+    for ran in (killed.second, killed.overwriting, killed.verifying):
         ran.refuses("another elmo-beam", killed.job.out)
     assert killed.blocks >= 3
 
