@@ -1,11 +1,12 @@
 """Packaging: the three floors, the default model inside, and the `elmo-beam` command."""
 
+import re
 from pathlib import Path
 
 from setuptools import setup
 
 HERE = Path(__file__).parent
-VERSION = "0.1.0"
+VERSION = re.findall(r'__version__ = "(.+)"', (HERE / "pipeline" / "__init__.py").read_text())[0]
 
 setup(
     name="elmo-beam",
