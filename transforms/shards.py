@@ -16,7 +16,7 @@ from transforms.storage import exists, filesystems, is_remote, open_remote, reac
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAGIC = {
-    rb"\xff\xfe|\xfe\xff": "UTF-16, to be converted to UTF-8",
+    rb"(\xff\xfe|\xfe\xff)(?s:.{0,4096}?)\x00": "UTF-16, to be converted to UTF-8",
     rb"\x1f\x8b": "gzip data, whose name must end in .gz",
     rb"BZh[1-9]1AY&SY": "bzip2 data, whose name must end in .bz2",
     rb"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
