@@ -45,8 +45,7 @@ def embed(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
         session = Session()
         if state.pending:
             delete(layout.success)
-            session = _run(layout, settings, state, options, stop)
-            state = read_state(layout, settings, paths, recorded=True)
+            session, state = _run(layout, settings, state, options, stop)
         delete_stale(layout, state)
         finish(layout, state, settings, session)
     say(summary(layout, state, session))
@@ -103,8 +102,8 @@ def _refuse_missing(layout: Layout, paths: list[str]) -> None:
 
 def _run(
     layout: Layout, settings: Settings, state: RunState, options: Any, stop: Stopper
-) -> Session:
-    """Run the pipeline in a thread, and say meanwhile how far it is."""
+) -> tuple[Session, RunState]:
+    """Run the pipeline in a thread, saying how far it is; what that did, and the state after."""
     from pipeline.beam_options import beam_options, is_local, new_pipeline
     from pipeline.graph import embed_shards
 
@@ -140,12 +139,13 @@ def _run(
         raise _told(outcome["error"], layout) from None
     after = read_state(layout, settings, shards, recorded=True)
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return Session(
+    session = Session(
         seconds=time.monotonic() - began,
         tokens=after.total("tokens") - state.total("tokens"),
         model_load=_model_load(outcome["result"]),
         peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE,
     )
+    return session, after
 
 
 def _model_load(result: Any) -> float | None:

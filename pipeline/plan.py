@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from elmo.models import read_weights
-from elmo.options import Options
-from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
+from elmo.options import Options, parse_options
+from elmo.outputs import SENTENCE_OUTPUT, output_dim
 from pipeline.console import complain, say
+from pipeline.embed import settings_of
 from pipeline.flags import DEFAULTS
 from pipeline.progress import duration
 from pipeline.report import damage_line
@@ -53,13 +54,10 @@ class Forecast:
 def plan(args: argparse.Namespace) -> int:
     """Print the forecast; 1 where a file is damaged."""
     paths = expand_inputs(args.input)
-    weights = read_weights(args.model, args.engine)
-    outputs = tuple(checked_outputs(weights.options, args.outputs))
-    names = Settings.__dataclass_fields__
-    given = {name: value for name, value in vars(args).items() if name in names}
-    settings = Settings(**{**given, "digest": weights.digest, "outputs": outputs})
+    settings = settings_of(args)
     forecast = forecast_of(paths, settings)
-    say(report(forecast, settings, weights.options, args.rate))
+    options = parse_options(json.dumps(settings.options), "the model")
+    say(report(forecast, settings, options, args.rate))
     for path, cause in forecast.damaged:
         complain(damage_line(path, cause))
     return 1 if forecast.damaged else 0

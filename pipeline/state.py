@@ -58,11 +58,6 @@ class RunState:
         )
 
     @property
-    def blocks(self) -> int:
-        """Blocks planned."""
-        return sum(len(shard.keys) for shard in self.shards)
-
-    @property
     def accounts(self) -> list[Accounts]:
         """The accounts of every block that is done, in order."""
         return [accounts for shard in self.shards for accounts in shard.done.values()]
