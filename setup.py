@@ -15,7 +15,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["elmo", "transforms", "pipeline"],
+    packages=["elmo", "elmo.training", "transforms", "pipeline"],
     package_data={
         "elmo": ["default/*", "py.typed"],
         "transforms": ["py.typed"],

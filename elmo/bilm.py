@@ -7,11 +7,15 @@ cell clipped, then its projection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from elmo.backend import tf
-from elmo.options import cell_name
+from elmo.options import Options, cell_name
 from elmo.weights import Weights
 
 FORGET_BIAS = 1.0
+Arrays = Mapping[str, Any]  # tensors or variables, by their names in the published layout
 
 
 class CharacterEncoder(tf.Module):
@@ -28,34 +32,36 @@ class CharacterEncoder(tf.Module):
         self.run = tf.function(self._run, input_signature=[tf.TensorSpec([None, None], tf.int32)])
 
     def _run(self, ids: tf.Tensor) -> tf.Tensor:
-        """int32 [tokens, characters] to float32 [tokens, projection_dim].
+        return encode_characters(self.options, self.arrays, ids)
 
-        A row may be shorter than `max_characters`, if it is long enough that every filter sees a
-        window of padding only: behind a word's end all such windows are alike, and the maximum
-        over them is the same however many there are.
-        """
-        characters = tf.gather(self.arrays["char_embed"], ids)
-        activation = tf.nn.relu if self.options.activation == "relu" else tf.nn.tanh
-        pooled = []
-        for i in range(len(self.options.filters)):
-            windows = tf.nn.conv1d(characters, self.arrays[f"CNN/W_cnn_{i}"][0], 1, "VALID")
-            # Bias and activation are monotone, so they can follow the maximum.
-            highest = tf.reduce_max(windows, axis=1)
-            pooled.append(activation(highest + self.arrays[f"CNN/b_cnn_{i}"]))
-        vectors = tf.concat(pooled, axis=1)
-        for i in range(self.options.n_highway):
-            vectors = self._highway(i, vectors)
-        if self.options.has_cnn_projection:
-            vectors = self._affine("CNN_proj/{}_proj", vectors)
-        return vectors
 
-    def _highway(self, i: int, x: tf.Tensor) -> tf.Tensor:
-        carry = tf.nn.sigmoid(self._affine(f"CNN_high_{i}/{{}}_carry", x))
-        transform = tf.nn.relu(self._affine(f"CNN_high_{i}/{{}}_transform", x))
-        return carry * transform + (1.0 - carry) * x
+def encode_characters(options: Options, arrays: Arrays, ids: tf.Tensor) -> tf.Tensor:
+    """int32 [tokens, characters] to float [tokens, projection_dim].
 
-    def _affine(self, name: str, x: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(x, self.arrays[name.format("W")]) + self.arrays[name.format("b")]
+    A row may be shorter than `max_characters`, if it is long enough that every filter sees a
+    window of padding only: behind a word's end all such windows are alike, and the maximum
+    over them is the same however many there are.
+    """
+    characters = tf.gather(arrays["char_embed"], ids)
+    activation = tf.nn.relu if options.activation == "relu" else tf.nn.tanh
+    pooled = []
+    for i in range(len(options.filters)):
+        windows = tf.nn.conv1d(characters, arrays[f"CNN/W_cnn_{i}"][0], 1, "VALID")
+        # Bias and activation are monotone, so they can follow the maximum.
+        highest = tf.reduce_max(windows, axis=1)
+        pooled.append(activation(highest + arrays[f"CNN/b_cnn_{i}"]))
+    vectors = tf.concat(pooled, axis=1)
+    for i in range(options.n_highway):
+        carry = tf.nn.sigmoid(_affine(arrays, f"CNN_high_{i}/{{}}_carry", vectors))
+        transform = tf.nn.relu(_affine(arrays, f"CNN_high_{i}/{{}}_transform", vectors))
+        vectors = carry * transform + (1.0 - carry) * vectors
+    if options.has_cnn_projection:
+        vectors = _affine(arrays, "CNN_proj/{}_proj", vectors)
+    return vectors
+
+
+def _affine(arrays: Arrays, name: str, x: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(x, arrays[name.format("W")]) + arrays[name.format("b")]
 
 
 State = tuple[tf.Tensor, tf.Tensor]  # a layer's cell and its output, before a skip connection

@@ -13,7 +13,7 @@ import numpy as np
 
 from elmo.backend import silent_stderr, tf
 from elmo.encoder import DEFAULT_MEMORY, Encoded, Encoder
-from elmo.errors import UserError
+from elmo.errors import UserError, cause_of
 from elmo.node_vectors import sentence_means
 from elmo.options import N_CHARACTERS, Options
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs
@@ -38,9 +38,9 @@ def resolve_module(url: str) -> Path:
     try:
         return Path(tensorflow_hub.resolve(url))
     except Exception as error:  # whatever the transport raises, it means one thing to the user
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"cannot fetch model {url} ({cause}): set TFHUB_CACHE_DIR to a cache that holds it, "
+            f"cannot fetch model {url} ({cause_of(error)}): set TFHUB_CACHE_DIR to a cache that "
+            "holds it, "
             "or give the folder of a downloaded module"
         ) from None
 
@@ -90,9 +90,9 @@ def _read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
             if key.startswith("bilm/") or key in (MIX_WEIGHTS, MIX_SCALING)
         }
     except Exception as error:  # of a cut file the reader raises anything
-        cause = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"cannot read the variables of module {folder} ({cause}): fetch the module again"
+            f"cannot read the variables of module {folder} ({cause_of(error)}): fetch the module "
+            "again"
         ) from None
     if "char_embed" not in arrays:
         raise UserError(f"module {folder} is no ELMo: its variables have no bilm/char_embed")
@@ -153,10 +153,9 @@ class Module:
                 self._module = tensorflow_hub.load(str(folder), tags=[])
             self._tokens = self._module.signatures["tokens"]
         except Exception as error:  # the loader raises anything; to the user it is one thing
-            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(
-                f"cannot run {folder} as a TF-Hub ELMo module ({cause}): it must have the "
-                "signature `tokens` of google/elmo"
+                f"cannot run {folder} as a TF-Hub ELMo module ({cause_of(error)}): it must have "
+                "the signature `tokens` of google/elmo"
             ) from None
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:

@@ -6,13 +6,15 @@ The layout is that of allenai/bilm-tf (`dump_weights`), which AllenNLP reads too
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from elmo.errors import UserError
+from elmo.errors import UserError, cause_of
 from elmo.options import Options, parse_options
 from elmo.weights import Weights, checked_weights
 
@@ -47,8 +49,9 @@ def _read_arrays(path: Path, options: Options) -> dict[str, np.ndarray]:
                 if name in file
             }
     except Exception as error:  # of a damaged file h5py raises anything
-        cause = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"cannot read weights {path} ({cause}): fetch the file again") from None
+        raise UserError(
+            f"cannot read weights {path} ({cause_of(error)}): fetch the file again"
+        ) from None
     if "char_embed" in arrays and arrays["char_embed"].ndim == 2:
         padding = np.zeros((1, arrays["char_embed"].shape[1]), np.float32)
         arrays["char_embed"] = np.concatenate([padding, arrays["char_embed"]])
@@ -56,14 +59,25 @@ def _read_arrays(path: Path, options: Options) -> dict[str, np.ndarray]:
 
 
 def write_published(weights: Weights, folder: Path) -> None:
-    """Write options.json and weights.hdf5 into `folder`, made if need be.
+    """Write options.json and weights.hdf5 into `folder`, made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "options.json").write_text(options_text(weights.options), encoding="utf-8")
+    (folder / "weights.hdf5").write_bytes(weights_bytes(weights))
+
+
+def options_text(options: Options, recipe: dict[str, Any] | None = None) -> str:
+    """The content of options.json; `recipe`: fields that say how the model was trained."""
+    return json.dumps({**options.to_json(), **(recipe or {})}, indent=2) + "\n"
+
+
+def weights_bytes(weights: Weights) -> bytes:
+    """The content of weights.hdf5.
 
     The layout has no place for a mix of layers, so `aggregation/*` is left out.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(weights.options.to_json(), indent=2) + "\n"
-    (folder / "options.json").write_text(text, encoding="utf-8")
-    with h5py.File(folder / "weights.hdf5", "w") as file:
+    data = io.BytesIO()
+    with h5py.File(data, "w") as file:
         for name in weights.options.shapes():
             array = weights.arrays[name]
             file[name] = array[1:] if name == "char_embed" else array
+    return data.getvalue()

@@ -29,6 +29,17 @@ class Sentences:
         offsets = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
         return cls(list(index), np.array(ids, np.int32), offsets)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Sentences]) -> Sentences:
+        """All the sentences of several, in order, with one vocabulary."""
+        index: dict[str, int] = {}
+        ids, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
+        for part in parts:
+            places = [index.setdefault(token, len(index)) for token in part.vocabulary]
+            ids.append(np.array(places, np.int32)[part.ids])
+            lengths.append(part.lengths)
+        return cls(list(index), np.concatenate(ids), np.cumsum(np.concatenate(lengths)))
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

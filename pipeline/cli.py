@@ -13,7 +13,7 @@ from pipeline import flags
 from pipeline.console import complain, prepare, say
 from pipeline.stopping import Stopper
 
-STOPPED = "stopped before the first block; the same command continues"
+STOPPED = "stopped before anything was done; the same command continues"
 
 
 def main() -> NoReturn:
@@ -42,7 +42,7 @@ def _answered(argv: list[str], stop: Stopper) -> int:
             stop.describe = lambda: STOPPED
         # Commands that run no pipeline take Beam's flags too: some say how to reach a filesystem.
         options = _beam_options(rest, args.command) if rest else None
-        if args.command in ("embed", "plan"):
+        if args.command in ("embed", "plan", "train", "evaluate"):
             flags.check(args)
         return _dispatch(args, options, stop)
     except flags.FlagError as error:
@@ -74,6 +74,14 @@ def _dispatch(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
         from pipeline.plan import plan
 
         return plan(args)
+    if args.command == "train":
+        from pipeline.train import train
+
+        return train(args, stop)
+    if args.command == "evaluate":
+        from pipeline.evaluate import evaluate
+
+        return evaluate(args)
     if args.command == "verify":
         from pipeline.verify import verify
 

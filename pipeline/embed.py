@@ -8,7 +8,6 @@ import os
 import re
 import resource
 import sys
-import threading
 import time
 import traceback
 from typing import Any
@@ -21,7 +20,7 @@ from pipeline.folder import folder_taken, layout_of, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state, recorded_shards
-from pipeline.stopping import Stopper, leave_signals_to_main_thread
+from pipeline.stopping import Stopper, beside
 from transforms.layout import Layout, shard_stem
 from transforms.settings import Settings
 from transforms.shards import Damaged, expand_inputs, stat_shard
@@ -112,37 +111,28 @@ def _run(
         logging.getLogger().setLevel(logging.WARNING)
     pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
-    outcome: dict[str, Any] = {}
 
-    def work() -> None:
-        leave_signals_to_main_thread()
-        try:
-            embed_shards(pipeline, shards, layout, settings)
-            result = pipeline.run()
-            result.wait_until_finish()
-            outcome["result"] = result
-        except BaseException as error:  # it belongs to the main thread
-            outcome["error"] = error
+    def work() -> Any:
+        embed_shards(pipeline, shards, layout, settings)
+        result = pipeline.run()
+        result.wait_until_finish()
+        return result
 
     began = time.monotonic()
     progress = Progress(layout, state)
     stop.describe = progress.stopped
-    # The pipeline runs beside the main thread, which stays free to answer signals: one block of a
-    # large model can keep a thread in TensorFlow for a minute.
-    worker = threading.Thread(target=work, name="pipeline", daemon=True)
-    worker.start()
-    while worker.is_alive():
-        progress.update()
-        worker.join(progress.interval)
-    progress.end()
-    if "error" in outcome:
-        raise _told(outcome["error"], layout) from None
+    try:
+        result = beside(work, progress.update, progress.interval)
+    except BaseException as error:
+        raise _told(error, layout) from None
+    finally:
+        progress.end()
     after = read_state(layout, settings, shards, recorded=True)
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     session = Session(
         seconds=time.monotonic() - began,
         tokens=after.total("tokens") - state.total("tokens"),
-        model_load=_model_load(outcome["result"]),
+        model_load=_model_load(result),
         peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE,
     )
     return session, after

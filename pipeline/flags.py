@@ -4,86 +4,25 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import re
 from collections.abc import Sequence
-from typing import NoReturn
 
 from elmo.errors import UserError
 from pipeline import __version__
+from pipeline.flag_types import FlagError, Parser, count, number, outputs, path, size, word
 from transforms.settings import Settings
 
-UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 DEFAULTS = Settings(digest="")
-
-
-class FlagError(UserError):
-    """A wrong flag: exit 2."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Answers a mistake with one line, and takes no abbreviation for a flag."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        kwargs["allow_abbrev"] = False
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-
-    def error(self, message: str) -> NoReturn:
-        raise FlagError(f"{message} (see {self.prog} --help)")
-
-
-def size(text: str) -> int:
-    """Bytes, as in 65536, 256k, 64M or 1GiB."""
-    match = re.fullmatch(r"(\d+)\s*([kmg]?)(?:i?b)?", text.strip().lower())
-    if not match or not int(match[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 65536, 256k or 1GiB")
-    return int(match[1]) * UNITS[match[2]]
-
-
-def count(text: str) -> int:
-    """A number from 1."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def rate(text: str) -> float:
-    """A positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value
-
-
-def path(text: str) -> str:
-    """A path or URL: an unset variable of the shell is none."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("an empty name")
-    return text
-
-
-def word(text: str) -> str:
-    """One token."""
-    if not text or text.split() != [text]:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one word")
-    return text
-
-
-def outputs(text: str) -> tuple[str, ...]:
-    """Names of outputs, parted by commas."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if not re.fullmatch(r"word_emb|lstm_outputs[1-9]\d*|elmo|default", name):
-            raise argparse.ArgumentTypeError(
-                f"{name!r} is no output: choose among word_emb, lstm_outputs1, lstm_outputs2, …, "
-                "elmo, default"
-            )
-    if not names:
-        raise argparse.ArgumentTypeError("name at least one output")
-    return tuple(dict.fromkeys(names))
+TEXT_FLAGS = (
+    "normalize",
+    "tokenizer",
+    "language",
+    "split_sentences",
+    "max_tokens",
+    "long_sentences",
+    "text_field",
+    "text_column",
+)
+Commands = argparse._SubParsersAction
 
 
 def parser() -> Parser:
@@ -109,8 +48,10 @@ def parser() -> Parser:
     _add_settings(plan)
     plan.add_argument("--overwrite", action="store_true", help=argparse.SUPPRESS)
     plan.add_argument(
-        "--rate", type=rate, metavar="N", help="tokens a second, to say how long it would take"
+        "--rate", type=number, metavar="N", help="tokens a second, to say how long it would take"
     )
+    _add_train(commands)
+    _add_evaluate(commands)
     verify = commands.add_parser("verify", help="re-read everything a run wrote, and check it")
     verify.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
     inspect = commands.add_parser("inspect", help="show a run to a person")
@@ -123,6 +64,52 @@ def parser() -> Parser:
         help="show the nearest neighbours of a word in its contexts",
     )
     return top
+
+
+def _add_train(commands: Commands) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a biLM on text shards; the same command continues",
+        description="Train a biLM. Run again, the same command continues from its checkpoint.",
+    )
+    _add_files(train)
+    train.add_argument(
+        "--options",
+        type=path,
+        metavar="FILE",
+        help="an options.json: the model's shape, and dropout, clipping and the like (the default "
+        "model's)",
+    )
+    train.add_argument(
+        "--init_from", type=path, metavar="HANDLE", help="begin with the weights of this model"
+    )
+    train.add_argument(
+        "--epochs", type=number, default=10.0, metavar="N", help="passes over the text, as 0.5 (10)"
+    )
+    _add_text(train)
+    train.set_defaults(max_tokens=128, long_sentences="split")
+
+
+def _add_evaluate(commands: Commands) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a model: perplexity on text, part-of-speech probe a layer",
+        description="Measure a model: its perplexity on text (--input), and how well a linear "
+        "classifier tells parts of speech by each of its layers (--conllu_train, --conllu_test).",
+    )
+    evaluate.add_argument("--model", default=DEFAULTS.model, metavar="HANDLE", help="as for embed")
+    evaluate.add_argument(
+        "--input", action="append", type=path, metavar="FILE", help="text to predict"
+    )
+    evaluate.add_argument("--output", type=path, metavar="FILE", help="write the figures as JSON")
+    for part, use in (("train", "fit on"), ("dev", "choose by"), ("test", "measured on")):
+        evaluate.add_argument(
+            f"--conllu_{part}", type=path, metavar="FILE", help=f"{use}; may be .gz, .bz2, .zst"
+        )
+    evaluate.add_argument(
+        "--sentences", type=count, metavar="N", help="fit on the first N of --conllu_train only"
+    )
+    _add_text(evaluate)
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
@@ -175,32 +162,67 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="text of one part file (256k)",
     )
+    text = _add_text(parser)
+    text.add_argument("--id_field", metavar="NAME", help="JSON or Parquet, copied to column id")
+
+
+def _add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    d = DEFAULTS
     text = parser.add_argument_group("text")
     text.add_argument("--normalize", choices=("nfc", "none"), default=d.normalize)
     text.add_argument("--tokenizer", choices=("moses", "whitespace"), default=d.tokenizer)
     text.add_argument("--language", default=d.language, metavar="CODE", help="for moses (en)")
     text.add_argument("--split_sentences", action="store_true", help="cut lines into sentences")
     text.add_argument(
-        "--max_tokens", type=count, default=d.max_tokens, metavar="N", help="a sentence (5000)"
+        "--max_tokens",
+        type=count,
+        default=d.max_tokens,
+        metavar="N",
+        help="a sentence (%(default)s)",
     )
     text.add_argument(
         "--long_sentences",
         choices=("reject", "truncate", "split"),
         default=d.long_sentences,
-        help="what to do with sentences of more than --max_tokens (reject)",
+        help="what to do with sentences of more than --max_tokens (%(default)s)",
     )
     text.add_argument("--text_field", default=d.text_field, metavar="NAME", help="JSON (text)")
     text.add_argument("--text_column", default=d.text_column, metavar="NAME", help="Parquet (text)")
-    text.add_argument("--id_field", metavar="NAME", help="JSON or Parquet, copied to column id")
+    return text
 
 
 def check(args: argparse.Namespace) -> None:
     """Raises FlagError for flags that are missing, or do not go together."""
-    # Not left to argparse, which would name --output where --ouput is the mistake.
-    if not args.input:
+    if args.command == "evaluate":
+        _check_evaluate(args)
+    elif not args.input:
+        # Not left to argparse, which would name --output where --ouput is the mistake.
         raise FlagError("--input is missing: name a file or a quoted glob")
-    if args.command == "embed" and not args.output:
-        raise FlagError("--output is missing: name a folder for the run")
+    if args.command in ("embed", "train") and not args.output:
+        raise FlagError("--output is missing: name a folder")
+    if args.command == "train" and args.options and args.init_from:
+        raise FlagError("--options and --init_from: a model has its own options, so give one")
+    if args.command in ("embed", "plan"):
+        _check_padding(args)
+    if args.tokenizer == "moses" and args.language != DEFAULTS.language:
+        from transforms.text import check_language
+
+        try:
+            check_language(args.language)
+        except UserError as error:
+            raise FlagError(str(error)) from None
+
+
+def _check_evaluate(args: argparse.Namespace) -> None:
+    if not args.input and not args.conllu_train:
+        raise FlagError("nothing to measure by: give --input, or --conllu_train and --conllu_test")
+    if bool(args.conllu_train) != bool(args.conllu_test):
+        raise FlagError("--conllu_train and --conllu_test go together: give both")
+    if args.conllu_dev and not args.conllu_train:
+        raise FlagError("--conllu_dev is for the probe: give --conllu_train and --conllu_test too")
+
+
+def _check_padding(args: argparse.Namespace) -> None:
     if args.pad_to is not None:
         if args.format != "tfrecord":
             raise FlagError("--pad_to is for --format tfrecord: Parquet keeps sentences ragged")
@@ -211,13 +233,11 @@ def check(args: argparse.Namespace) -> None:
             )
     if args.format == "tfrecord" and args.dtype == "float16":
         raise FlagError("--dtype float16 is for --format parquet: TFRecord keeps float32")
-    if args.tokenizer == "moses" and args.language != DEFAULTS.language:
-        from transforms.text import check_language
 
-        try:
-            check_language(args.language)
-        except UserError as error:
-            raise FlagError(str(error)) from None
+
+def text_settings(args: argparse.Namespace) -> Settings:
+    """What the flags say of text; for commands that make no run."""
+    return Settings(digest="", **{name: getattr(args, name) for name in TEXT_FLAGS})
 
 
 def unknown(argument: str, command: str, beam: Sequence[str] = ()) -> FlagError:

@@ -44,15 +44,11 @@ def folder_taken(layout: Layout, overwrite: bool) -> Iterator[None]:
         raise UserError(
             f"--output {layout.root} is not empty and no run of elmo-beam: name another folder"
         )
-    lock = _lock(layout)
-    try:
+    with locked(layout.root, layout.lock):
         if overwrite:
             clear(layout)
         clear_temporary(layout.root)
         yield
-    finally:
-        if lock is not None:
-            os.close(lock)
 
 
 def refuse_running(layout: Layout) -> None:
@@ -60,7 +56,7 @@ def refuse_running(layout: Layout) -> None:
     if is_remote(layout.root) or not os.path.exists(layout.lock):
         return
     with open(layout.lock, "rb") as file:
-        _flock(layout, file.fileno(), fcntl.LOCK_SH)
+        _flock(layout.root, file.fileno(), fcntl.LOCK_SH)
 
 
 def _is_run(layout: Layout) -> bool:
@@ -94,31 +90,33 @@ def _names(root: str) -> set[str]:
     return set(os.listdir(root)) if os.path.isdir(root) else set()
 
 
-def _lock(layout: Layout) -> int | None:
-    if is_remote(layout.root):
-        return None
+@contextmanager
+def locked(root: str, lock: str) -> Iterator[None]:
+    """Hold a folder, made if need be, by a lock on file `lock`; UserError where it is in use."""
+    if is_remote(root):
+        yield
+        return
     try:
-        os.makedirs(layout.root, exist_ok=True)
-        descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        os.makedirs(root, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise UserError(
-            f"cannot write to --output {layout.root} ({error.strerror}): name a folder that you "
-            "may write to"
+            f"cannot write to --output {root} ({error.strerror}): name a folder that you may "
+            "write to"
         ) from None
     try:
-        _flock(layout, descriptor, fcntl.LOCK_EX)
-    except UserError:
+        _flock(root, descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
         os.close(descriptor)
-        raise
-    return descriptor
 
 
-def _flock(layout: Layout, descriptor: int, kind: int) -> None:
+def _flock(root: str, descriptor: int, kind: int) -> None:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError:
         raise UserError(
-            f"another elmo-beam is writing to {layout.root}: wait for it, or stop it first"
+            f"another elmo-beam is writing to {root}: wait for it, or stop it first"
         ) from None
 
 

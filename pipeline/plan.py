@@ -15,10 +15,8 @@ from pipeline.embed import settings_of
 from pipeline.flags import DEFAULTS
 from pipeline.progress import duration
 from pipeline.report import damage_line
-from transforms.accounts import BlockKey
-from transforms.normalize import SentenceBlock, normalize_block
-from transforms.plan import Plan, make_plan
-from transforms.read import RawBlock, read_blocks
+from transforms.corpus import sentence_blocks
+from transforms.normalize import SentenceBlock
 from transforms.settings import Settings
 from transforms.shards import Damaged, expand_inputs
 from transforms.text import TextReader
@@ -69,22 +67,12 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
     reader = TextReader(settings)
     for path in paths:
         forecast.files += 1
-        planned = make_plan(path, settings)
         try:
-            if planned.damaged is not None:
-                raise Damaged(planned.damaged)
-            _add_shard(forecast, planned, reader, settings)
+            for block in sentence_blocks(path, settings, reader):
+                forecast.add(block)
         except Damaged as damage:
             forecast.damaged.append((path, str(damage)))
     return forecast
-
-
-def _add_shard(forecast: Forecast, planned: Plan, reader: TextReader, settings: Settings) -> None:
-    tables = read_blocks(planned.shard, planned.blocks, settings)
-    for block, table in zip(planned.blocks, tables, strict=True):
-        key = BlockKey(planned.shard.path, planned.content, block)
-        raw = RawBlock(key, planned.shard.kind, table)
-        forecast.add(normalize_block(raw, reader, settings))
 
 
 def report(forecast: Forecast, settings: Settings, options: Options, rate: float | None) -> str:

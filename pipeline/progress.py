@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,35 @@ from transforms.storage import is_remote, list_names
 
 BAR = 24
 LINE_EVERY = 10.0  # seconds between plain lines
+
+
+class StatusLine:
+    """One line on standard error: a bar on a terminal, else a plain line every now and then."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+        self._said = time.monotonic()
+
+    def show(self, part: float, text: str) -> None:
+        """Say how far it is; `part` from 0 to 1."""
+        now = time.monotonic()
+        if self.terminal:
+            full = int(BAR * part)
+            self._write(f"\r\x1b[K{'█' * full}{'░' * (BAR - full)} {text}")
+        elif now - self._said >= LINE_EVERY:
+            self._said = now
+            self._write(text + "\n")
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self.terminal:
+            self._write("\r\x1b[K")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 class Progress:
@@ -29,11 +59,9 @@ class Progress:
         self._planned = [(len(s.keys), s.plan.lines) for s in state.shards if s.plan]
         self._at_start = self._lines
         self._tokens = 0
-        self._began = time.monotonic()
         self._first: float | None = None
-        self._said = self._began
+        self._status = StatusLine()
         self.blocks = len(self._valid)
-        self.terminal = sys.stderr.isatty()
         self.interval = 15.0 if is_remote(layout.root) else 0.5
 
     @property
@@ -58,17 +86,13 @@ class Progress:
     def update(self) -> None:
         """Look again, and say how far the run is."""
         self.look()
-        now = time.monotonic()
-        if self.terminal:
-            self._write(f"\r\x1b[K{self._bar()}{self.line()}")
-        elif now - self._said >= LINE_EVERY:
-            self._said = now
-            self._write(self.line() + "\n")
+        lines = sum(lines for _, lines in self._planned)
+        part = self._lines / lines if lines and not self._unplanned else 0.0
+        self._status.show(part, self.line())
 
     def end(self) -> None:
         """Leave the line."""
-        if self.terminal:
-            self._write("\r\x1b[K")
+        self._status.end()
 
     def stopped(self) -> str:
         """What to say when the command is stopped here."""
@@ -101,16 +125,6 @@ class Progress:
             self._first = time.monotonic()
             self._first_lines = self._lines - self._at_start
             self._first_tokens = self._tokens
-
-    def _bar(self) -> str:
-        lines = sum(lines for _, lines in self._planned)
-        full = int(BAR * self._lines / lines) if lines and not self._unplanned else 0
-        return "█" * full + "░" * (BAR - full) + " "
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
 
 
 def duration(seconds: float) -> str:

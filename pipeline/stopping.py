@@ -6,11 +6,14 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Result = TypeVar("Result")
 
 
 class Stopper:
@@ -40,12 +43,32 @@ class Stopper:
         os._exit(128 + number)
 
 
-def leave_signals_to_main_thread() -> None:
-    """Block the signals in this thread, and so in the processes that it starts.
+def beside(work: Callable[[], Result], tick: Callable[[], None], interval: float) -> Result:
+    """What `work` returns or raises, run in a thread; `tick` is called every `interval` seconds.
 
-    A terminal sends Ctrl-C to them too, and each would print a traceback of its own.
+    The main thread stays free to answer signals: one block of a large model can keep a thread in
+    TensorFlow for a minute.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    outcome: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        # Also in the processes that it starts: a terminal sends Ctrl-C to them too, and each would
+        # print a traceback of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            outcome.append(work())
+        except BaseException as error:  # it belongs to the main thread
+            errors.append(error)
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    while worker.is_alive():
+        tick()
+        worker.join(interval)
+    if errors:
+        raise errors[0]
+    return outcome[0]
 
 
 def descendants(pid: int) -> list[int]:

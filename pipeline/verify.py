@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from elmo.errors import cause_of
 from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import complain, say
@@ -94,7 +95,7 @@ def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Account
                 return
             table = FORMATS[settings.format].read(local, settings)
     except Exception as error:  # each reader raises its own
-        yield f"{path} cannot be read ({str(error).splitlines()[0]}): {REDO}"
+        yield f"{path} cannot be read ({cause_of(error)}): {REDO}"
         return
     for complaint in _complaints(table, settings, accounts):
         yield f"{path} {complaint}: {REDO}"

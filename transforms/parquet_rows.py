@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from elmo.errors import cause_of
 from transforms.settings import Settings
-from transforms.shards import CHANGED, Damaged, Shard, cause_of, open_raw
+from transforms.shards import CHANGED, Damaged, Shard, open_raw
 
 BATCH_ROWS = 4096
 

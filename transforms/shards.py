@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from elmo.errors import UserError
+from elmo.errors import UserError, cause_of
 from transforms.storage import exists, filesystems, is_remote, open_remote, reaching
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -162,10 +162,3 @@ def check_magic(head: bytes) -> None:
     for magic, name in MAGIC.items():
         if re.match(magic, head):
             raise Damaged(f"is not UTF-8 text: it is {name}")
-
-
-def cause_of(error: BaseException) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error) or type(error).__name__).splitlines()[0]

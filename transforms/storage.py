@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from elmo.errors import UserError
+from elmo.errors import UserError, cause_of
 
 TEMPORARY = ".tmp"
 
@@ -45,10 +45,9 @@ def reaching(path: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        cause = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"cannot reach {path} ({cause}): check the address, your rights, and that the extra "
-            "for its filesystem ([gcp], [aws]) is installed"
+            f"cannot reach {path} ({cause_of(error)}): check the address, your rights, and that "
+            "the extra for its filesystem ([gcp], [aws]) is installed"
         ) from None
 
 

@@ -1,0 +1,1 @@
+"""Training a biLM: the language models whose states the vectors are."""

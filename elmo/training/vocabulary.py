@@ -1,0 +1,70 @@
+"""The words that the language models predict, and the softmax over them.
+
+`vocab.txt` is bilm-tf's: a word a line, first <S>, </S> and <UNK>, the rest by falling frequency.
+`softmax.hdf5` is ours (the published layout has no softmax): arrays W [words, projection_dim] and
+b [words].
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from elmo.errors import UserError, cause_of
+from elmo.options import Options
+
+SPECIAL = ("<S>", "</S>", "<UNK>")
+BEGIN, END, UNKNOWN = range(3)
+
+
+def count_vocabulary(tokens: Sequence[str], ids: np.ndarray, size: int) -> list[str]:
+    """The tokens most frequent in `ids`, ties in the order of `tokens`, behind the special ones."""
+    counts = np.bincount(ids, minlength=len(tokens))
+    words = [tokens[i] for i in np.argsort(-counts, kind="stable") if counts[i]]
+    return [
+        *SPECIAL,
+        *[w for w in words if w not in SPECIAL and "\n" not in w][: size - len(SPECIAL)],
+    ]
+
+
+def target_ids(tokens: Sequence[str], vocabulary: list[str]) -> np.ndarray:
+    """int32 [len(tokens)]: each token's place in the vocabulary, <UNK>'s where it has none."""
+    index = {word: i for i, word in enumerate(vocabulary)}
+    return np.fromiter((index.get(t, UNKNOWN) for t in tokens), np.int32, len(tokens))
+
+
+def read_softmax(folder: Path, options: Options) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The vocabulary and the softmax's W and b beside a model; UserError where there is none."""
+    words_file, path = folder / "vocab.txt", folder / "softmax.hdf5"
+    for needed in (words_file, path):
+        if not needed.is_file():
+            raise UserError(
+                f"{folder} has no {needed.name}, so no words can be predicted: only a model that "
+                "`elmo-beam train` wrote has one"
+            )
+    try:
+        words = words_file.read_bytes().decode("utf-8").split("\n")[:-1]
+        with h5py.File(path, "r") as file:
+            w, b = np.asarray(file["W"], np.float32), np.asarray(file["b"], np.float32)
+    except Exception as error:  # of a damaged file h5py raises anything
+        raise UserError(
+            f"cannot read the softmax in {folder} ({cause_of(error)}): train it again"
+        ) from None
+    if w.shape != (len(words), options.projection_dim) or b.shape != (len(words),):
+        raise UserError(
+            f"{path} has shape {list(w.shape)}, and vocab.txt {len(words)} words of a model with "
+            f"projection_dim {options.projection_dim}: they are not of one model"
+        )
+    return words, w, b
+
+
+def softmax_bytes(w: np.ndarray, b: np.ndarray) -> bytes:
+    """The content of softmax.hdf5."""
+    data = io.BytesIO()
+    with h5py.File(data, "w") as file:
+        file["W"], file["b"] = w, b
+    return data.getvalue()

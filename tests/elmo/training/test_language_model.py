@@ -1,0 +1,164 @@
+"""The language models: what they predict from is the biLM's, and their losses are exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from elmo.options import Options
+from elmo.sentences import Sentences
+from elmo.training.batches import Batch, BatchMaker
+from elmo.training.language_model import (
+    SOFTMAX_B,
+    SOFTMAX_W,
+    LanguageModel,
+    draw_samples,
+    initial_arrays,
+    tensors,
+)
+from tests.command import SMALL
+from tests.oracle import BEGIN_SENTENCE, END_SENTENCE, Oracle, characters_of, random_weights
+
+SENTENCES = [["the", "bank", "of", "the", "river"], ["yes"], ["a", "bank"]]
+VOCABULARY = ["<S>", "</S>", "<UNK>", "the", "a", "bank", "river"]
+TARGETS = {word: i for i, word in enumerate(VOCABULARY)}
+
+
+def model_of(options: Options, dtype: type = np.float32) -> LanguageModel:
+    rng = np.random.default_rng(5)
+    arrays = dict(random_weights(options).arrays)
+    arrays = {name: arrays[name] for name in options.shapes()}
+    arrays[SOFTMAX_W] = rng.normal(size=(len(VOCABULARY), options.projection_dim))
+    arrays[SOFTMAX_B] = rng.normal(size=len(VOCABULARY))
+    return LanguageModel(options, {name: a.astype(dtype) for name, a in arrays.items()})
+
+
+def batch_of(options: Options) -> Batch:
+    maker = BatchMaker(Sentences.from_lists(SENTENCES), VOCABULARY, options)
+    return maker.batch(np.arange(len(SENTENCES)))
+
+
+def oracle_states(options: Options, direction: int) -> list[np.ndarray]:
+    """Each sentence's outputs of the top layer, from which its tokens and its end are predicted."""
+    oracle = Oracle(random_weights(options))
+    states = []
+    for sentence in SENTENCES:
+        tokens = [characters_of(t, options.max_characters) for t in sentence]
+        ids = [END_SENTENCE, *tokens[::-1]] if direction else [BEGIN_SENTENCE, *tokens]
+        inputs = [oracle.token_vector(c) for c in ids]
+        states.append(oracle.direction(direction, inputs)[-1])
+    return states
+
+
+SHAPES = {
+    "small": SMALL,
+    "one layer": replace(SMALL, n_layers=1),
+    "no skip": replace(SMALL, use_skip_connections=False),
+    "no projections": replace(SMALL, projection_dim=10, lstm_dim=10, activation="tanh"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_states_are_the_oracles_top_layer(shape: str) -> None:
+    options = SHAPES[shape]
+    batch = batch_of(options)
+    states = model_of(options).states(*tensors(batch)[:3])
+    for direction in (0, 1):
+        want = oracle_states(options, direction)
+        for row, position in zip(states[direction].numpy(), batch.positions, strict=True):
+            step, sentence = divmod(int(position), len(SENTENCES))
+            np.testing.assert_allclose(row, want[sentence][step], rtol=0, atol=1e-5)
+
+
+def test_perplexity_by_hand() -> None:
+    model = model_of(SMALL)
+    w, b = (model.arrays[name].numpy().astype(np.float64) for name in (SOFTMAX_W, SOFTMAX_B))
+    for direction, got in enumerate(model.perplexity([batch_of(SMALL)] * 2)):
+        entropies = []
+        for sentence, states in zip(SENTENCES, oracle_states(SMALL, direction), strict=True):
+            tokens = [*sentence[::-1], "<S>"] if direction else [*sentence, "</S>"]
+            for token, state in zip(tokens, states, strict=True):
+                logits = w @ state + b
+                target = TARGETS.get(token, 2)
+                entropies.append(np.log(np.exp(logits).sum()) - logits[target])
+        assert got == pytest.approx(np.exp(np.mean(entropies)), rel=1e-5)
+
+
+def test_sampling_every_word_is_the_whole_softmax() -> None:
+    model, batch = model_of(SMALL), batch_of(SMALL)
+    samples, expected = draw_samples(len(VOCABULARY), 100, (1,))
+    assert samples.tolist() == list(range(len(VOCABULARY)))
+    states = model.states(*tensors(batch)[:3])
+    loss = model.sampled_loss(states, tf.constant(batch.targets), tf.constant(samples), expected)
+    assert np.exp(float(loss)) == pytest.approx(
+        np.sqrt(np.prod(model.perplexity([batch]))), rel=1e-5
+    )
+
+
+def test_gradients_of_all_arrays_are_the_numerical_ones() -> None:
+    """The whole loss, characters to sampled softmax, in float64."""
+    model, batch = model_of(SMALL, np.float64), batch_of(SMALL)
+    samples = tf.constant([0, 3, 6], tf.int64)
+    expected = tf.constant(np.linspace(0.9, 0.1, len(VOCABULARY)))
+    names = list(model.arrays)
+
+    @tf.function
+    def loss(*values: tf.Tensor) -> tf.Tensor:
+        own = LanguageModel(SMALL, {})
+        own.arrays = dict(zip(names, values, strict=True))
+        states = own.states(*tensors(batch)[:3], dropout=0.3, seed=7)
+        return own.sampled_loss(states, tf.constant(batch.targets), samples, expected)
+
+    point = [tf.constant(model.arrays[name].numpy()) for name in names]
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        value = loss(*point)
+    gradients = tape.gradient(value, point)
+    rng = np.random.default_rng(8)
+    for i, name in enumerate(names):
+        for _ in range(3):  # along three random directions
+            direction = rng.normal(size=point[i].shape)
+            direction /= np.linalg.norm(direction)
+            beside = [
+                float(loss(*point[:i], point[i] + sign * 1e-6 * direction, *point[i + 1 :]))
+                for sign in (-1, 1)
+            ]
+            numeric = (beside[1] - beside[0]) / 2e-6
+            exact = float(tf.reduce_sum(tf.convert_to_tensor(gradients[i]) * direction))
+            assert exact != 0, name
+            assert exact == pytest.approx(numeric, rel=1e-4, abs=1e-8), name
+
+
+def test_dropout_drops_by_its_seed() -> None:
+    model, batch = model_of(SMALL), batch_of(SMALL)
+    arguments = tensors(batch)[:3]
+
+    def states(rate: float, seed: int) -> np.ndarray:
+        return np.concatenate([s.numpy() for s in model.states(*arguments, rate, seed)])
+
+    np.testing.assert_array_equal(states(0.5, 1), states(0.5, 1))
+    assert (states(0.5, 1) != states(0.5, 2)).mean() > 0.3
+    assert 0.3 < (states(0.5, 1) == 0).mean() < 0.7
+    assert (states(0.0, 1) != 0).all()
+
+
+def test_samples_are_drawn_as_often_as_they_say() -> None:
+    words, n, draws = 50, 10, 3000
+    seen, told = np.zeros(words), np.zeros(words)
+    for seed in range(draws):
+        samples, expected = draw_samples(words, n, (seed,))
+        assert len(samples) == n == len(set(samples.tolist()))
+        assert samples.min() >= 0 and samples.max() < words
+        seen[samples] += 1
+        told += expected
+    np.testing.assert_allclose(seen / draws, told / draws, atol=0.03)
+
+
+def test_a_new_model_is_finite_and_of_the_options_shapes() -> None:
+    arrays = initial_arrays(SMALL)
+    assert {name: a.shape for name, a in arrays.items()} == SMALL.shapes()
+    assert all(np.isfinite(a).all() and a.dtype == np.float32 for a in arrays.values())
+    assert not arrays["char_embed"][0].any()

@@ -1,0 +1,62 @@
+"""The words that are predicted, and the softmax beside a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elmo.errors import UserError
+from elmo.training.vocabulary import count_vocabulary, read_softmax, softmax_bytes, target_ids
+from tests.command import SMALL
+
+SPECIAL = ["<S>", "</S>", "<UNK>"]
+
+
+def test_words_stand_by_falling_frequency() -> None:
+    tokens = ["rare", "often", "twice", "also", "never", "a\nline", "<S>"]
+    ids = np.array([0, 1, 1, 1, 2, 2, 3, 3, 5, 5, 5, 5, 6])
+    assert count_vocabulary(tokens, ids, 100) == [*SPECIAL, "often", "twice", "also", "rare"]
+    assert count_vocabulary(tokens, ids, 5) == [*SPECIAL, "often", "twice"]
+
+
+def test_targets_of_unknown_words() -> None:
+    assert target_ids(["b", "a", "x", "<UNK>"], [*SPECIAL, "a", "b"]).tolist() == [4, 3, 2, 2]
+
+
+def write(folder: Path, words: list[str], rows: int | None = None) -> None:
+    n = len(words) if rows is None else rows
+    w = np.arange(n * SMALL.projection_dim, dtype=np.float32).reshape(n, -1)
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    (folder / "softmax.hdf5").write_bytes(softmax_bytes(w, np.arange(n, dtype=np.float32)))
+
+
+def test_a_softmax_comes_back(tmp_path: Path) -> None:
+    words = [*SPECIAL, "naïve", "\u2028", "a\rb", "x y"]
+    write(tmp_path, words)
+    got, w, b = read_softmax(tmp_path, SMALL)
+    assert got == words
+    assert w.shape == (7, SMALL.projection_dim) and w.ravel()[-1] == w.size - 1
+    assert b.tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("missing", ["vocab.txt", "softmax.hdf5"])
+def test_a_model_without_one(tmp_path: Path, missing: str) -> None:
+    write(tmp_path, SPECIAL)
+    (tmp_path / missing).unlink()
+    with pytest.raises(UserError, match=f"has no {missing}"):
+        read_softmax(tmp_path, SMALL)
+
+
+def test_a_damaged_one(tmp_path: Path) -> None:
+    write(tmp_path, SPECIAL)
+    (tmp_path / "softmax.hdf5").write_bytes(b"\x89HDF")
+    with pytest.raises(UserError, match="cannot read the softmax"):
+        read_softmax(tmp_path, SMALL)
+
+
+def test_one_of_another_model(tmp_path: Path) -> None:
+    write(tmp_path, SPECIAL, rows=9)
+    with pytest.raises(UserError, match="not of one model"):
+        read_softmax(tmp_path, SMALL)

@@ -1,0 +1,53 @@
+"""CoNLL-U files: tokenized sentences and their parts of speech.
+
+The format is that of Universal Dependencies: a word a line, ten columns parted by tabs, a blank
+line after each sentence, comments behind `#`. Words that stand for several (`1-2`) and empty ones
+(`8.1`) are passed over.
+"""
+
+from __future__ import annotations
+
+from elmo.errors import UserError
+from transforms.shards import Damaged, TextStream, stat_shard
+
+COLUMNS, ID, FORM, UPOS = 10, 0, 1, 3
+
+Sentence = tuple[list[str], list[str]]  # forms and tags, of one length
+
+
+def read_conllu(path: str, most: int | None = None) -> list[Sentence]:
+    """The file's sentences, the first `most` of them; UserError where it is no CoNLL-U."""
+    try:
+        with TextStream(stat_shard(path)) as stream:
+            data = b"".join(iter(lambda: stream.read(1 << 20), b""))
+    except Damaged as damage:
+        raise UserError(f"{path} {damage}") from None
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no UTF-8 (byte {error.start}): convert it first") from None
+    sentences: list[Sentence] = []
+    forms: list[str] = []
+    tags: list[str] = []
+    for number, line in enumerate([*lines, ""], 1):
+        line = line.removesuffix("\r")
+        if not line.strip():
+            if forms:
+                sentences.append((forms, tags))
+                forms, tags = [], []
+            if most is not None and len(sentences) >= most:
+                break
+            continue
+        if line.startswith("#"):
+            continue
+        columns = line.split("\t")
+        if len(columns) != COLUMNS:
+            raise UserError(
+                f"{path} is no CoNLL-U: line {number} has {len(columns)} columns, not {COLUMNS}"
+            )
+        if columns[ID].isdecimal():
+            forms.append(columns[FORM])
+            tags.append(columns[UPOS])
+    if not sentences:
+        raise UserError(f"{path} has no sentence: expected a CoNLL-U file")
+    return sentences

@@ -1,0 +1,162 @@
+"""Text shards to one corpus of sentences in memory: what a language model is trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from elmo.errors import UserError
+from elmo.sentences import Sentences
+from transforms.accounts import BlockKey
+from transforms.embed import sentences_of
+from transforms.layout import shard_stem
+from transforms.normalize import SentenceBlock, normalize_block
+from transforms.plan import make_plan
+from transforms.read import RawBlock, read_blocks
+from transforms.settings import Settings
+from transforms.shards import Damaged, stat_shard
+from transforms.storage import join, read_bytes, write_bytes
+from transforms.text import TextReader
+
+HELD_OUT_OF = 100  # one sentence of so many is not trained on
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sentences and what the lines that they come from became.
+
+    held_out: bool [sentences]. It is told by the sentence's tokens alone, so of sentences that
+    stand in several places all copies are held out, or none.
+    """
+
+    sentences: Sentences
+    held_out: np.ndarray
+    lines: int = 0
+    blank: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+def sentence_blocks(path: str, settings: Settings, reader: TextReader) -> Iterator[SentenceBlock]:
+    """Read, normalize and tokenize a shard block by block, without a pipeline.
+
+    Raises Damaged before the first block where the shard is not whole.
+    """
+    plan = make_plan(path, settings)
+    if plan.damaged is not None:
+        raise Damaged(plan.damaged)
+    tables = read_blocks(plan.shard, plan.blocks, settings)
+    for block, table in zip(plan.blocks, tables, strict=True):
+        key = BlockKey(path, plan.content, block)
+        yield normalize_block(RawBlock(key, plan.shard.kind, table), reader, settings)
+
+
+def read_corpus(
+    paths: list[str], settings: Settings, cache: tuple[str, str] | None, said: Callable[[int], None]
+) -> Corpus:
+    """All shards' sentences; UserError where one is damaged.
+
+    cache: an output folder and a folder below it where each shard's sentences are kept, so that
+    they are tokenized once; a shard that has changed is read anew. `said` is called before each
+    shard with how many are read.
+    """
+    parts = []
+    for i, path in enumerate(paths):
+        said(i)
+        try:
+            parts.append(_cached(path, settings, *cache) if cache else _read(path, settings))
+        except Damaged as damage:
+            raise UserError(
+                f"damaged: {path} {damage}: replace it, or leave it out of --input"
+            ) from None
+    return joined(parts)
+
+
+def joined(parts: list[Corpus]) -> Corpus:
+    """Several corpora as one."""
+    return Corpus(
+        Sentences.joined([part.sentences for part in parts]),
+        np.concatenate([np.zeros(0, bool), *(part.held_out for part in parts)]),
+        sum(part.lines for part in parts),
+        sum(part.blank for part in parts),
+        sum((part.rejected for part in parts), Counter()),
+    )
+
+
+def _read(path: str, settings: Settings) -> Corpus:
+    blocks = sentence_blocks(path, settings, TextReader(settings))
+    return joined([_corpus_of(block) for block in blocks])
+
+
+def _corpus_of(block: SentenceBlock) -> Corpus:
+    held_out = [_is_held_out(tokens) for tokens in block.sentences["tokens"].to_pylist()]
+    return Corpus(
+        sentences_of(block.sentences),
+        np.array(held_out, bool),
+        block.key.block.lines,
+        block.blank,
+        Counter(block.rejected),
+    )
+
+
+def _is_held_out(tokens: list[str]) -> bool:
+    digest = hashlib.blake2b(" ".join(tokens).encode("utf-8", "ignore"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % HELD_OUT_OF == 0
+
+
+def _cached(path: str, settings: Settings, root: str, folder: str) -> Corpus:
+    shard = stat_shard(path)
+    name = join(folder, f"{shard_stem(path)}.npz")
+    stamp = f"{shard.size} {shard.modified} {settings.fingerprint}"
+    kept = read_bytes(name)
+    if kept is not None:
+        corpus = _unpacked(kept, stamp)
+        if corpus is not None:
+            return corpus
+    corpus = _read(path, settings)
+    write_bytes(root, name, _packed(corpus, stamp))
+    return corpus
+
+
+def _packed(corpus: Corpus, stamp: str) -> bytes:
+    words = [word.encode("utf-8") for word in corpus.sentences.vocabulary]
+    file = io.BytesIO()
+    np.savez(
+        file,
+        stamp=np.array(stamp),
+        words=np.frombuffer(b"".join(words), np.uint8),
+        word_sizes=np.array([len(word) for word in words], np.int64),
+        ids=corpus.sentences.ids,
+        offsets=corpus.sentences.offsets,
+        held_out=corpus.held_out,
+        lines=np.array([corpus.lines, corpus.blank]),
+        reasons=np.array(list(corpus.rejected), str),
+        rejected=np.array(list(corpus.rejected.values()), np.int64),
+    )
+    return file.getvalue()
+
+
+def _unpacked(data: bytes, stamp: str) -> Corpus | None:
+    """What `_packed` kept, None where it is of another shard or settings, or damaged."""
+    try:
+        with np.load(io.BytesIO(data)) as kept:
+            if str(kept["stamp"]) != stamp:
+                return None
+            text, ends = kept["words"].tobytes(), np.cumsum([0, *kept["word_sizes"]])
+            words = [text[a:b].decode() for a, b in pairwise(ends)]
+            lines, blank = (int(n) for n in kept["lines"])
+            rejected = zip(kept["reasons"].tolist(), kept["rejected"].tolist(), strict=True)
+            return Corpus(
+                Sentences(words, kept["ids"], kept["offsets"]),
+                kept["held_out"],
+                lines,
+                blank,
+                Counter(dict(rejected)),
+            )
+    except (ValueError, OSError, KeyError, EOFError):
+        return None
