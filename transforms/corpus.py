@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -158,5 +159,5 @@ def _unpacked(data: bytes, stamp: str) -> Corpus | None:
                 blank,
                 Counter(dict(rejected)),
             )
-    except (ValueError, OSError, KeyError, EOFError):
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Job, write_model
+from tests.trainings import OPTIONS, sentences, train
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +46,27 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     yield mount
     for folder in mounted:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def learnable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "shard.txt"
+    path.write_text(sentences(3000))
+    return path
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("options") / "options.json"
+    path.write_text(json.dumps(OPTIONS))
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, learnable: Path, recipe: Path) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "model"
+    ran = train(learnable, out, "--options", recipe, "--epochs", "8")
+    assert ran.code == 0, ran.err
+    assert "3,000 lines (0 blank, 0 rejected), 3,000 sentences" in ran.out
+    assert "vocabulary of 33 words (the text has no more; n_tokens_vocab is 40)" in ran.out
+    return out

@@ -1,0 +1,129 @@
+"""`elmo-beam train`, from the command line: what it writes, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from elmo.published import read_published
+from tests.command import elmo_beam, ended, files_of, process, read_rows, vectors, wait_for
+from tests.oracle import Oracle
+from tests.trainings import OPTIONS, perplexity, train
+from transforms.corpus import read_corpus
+from transforms.settings import Settings
+
+
+def test_it_learns_what_follows_what(trained: Path) -> None:
+    for value in perplexity(trained):
+        assert 1.5 < value < 15  # of 33 words; two may follow each
+
+
+def test_the_model_is_in_the_published_layout(trained: Path) -> None:
+    written = json.loads((trained / "options.json").read_text())
+    assert {**OPTIONS, **written} == written  # ours, and what was left unsaid
+    words = (trained / "vocab.txt").read_text().split("\n")
+    assert words[:3] == ["<S>", "</S>", "<UNK>"]
+    assert sorted(words[3:]) == sorted(["", *(f"w{i}" for i in range(30))])
+    with h5py.File(trained / "weights.hdf5") as file:
+        assert file["char_embed"].shape == (261, 4)
+        assert file["RNN_1/RNN/MultiRNNCell/Cell1/LSTMCell/W_P_0"].shape == (12, 6)
+    with h5py.File(trained / "softmax.hdf5") as file:
+        assert (file["W"].shape, file["b"].shape) == ((33, 6), (33,))
+
+
+def test_embed_takes_it_and_gives_the_oracles_vectors(trained: Path, tmp_path: Path) -> None:
+    lines = ["w1 w2 w4", "w7 never seen"]
+    (tmp_path / "in.txt").write_text("\n".join(lines))
+    out = tmp_path / "out"
+    elmo_beam(
+        "embed", "--input", tmp_path / "in.txt", "--output", out, "--model", trained,
+        "--outputs", "elmo,lstm_outputs2",
+    ).succeeds()  # fmt: skip
+    want = Oracle(read_published(trained)).encode_all([line.split() for line in lines])
+    for name in ("elmo", "lstm_outputs2"):
+        np.testing.assert_allclose(vectors(read_rows(out), name), want[name], rtol=0, atol=1e-5)
+
+
+def test_the_same_command_on_a_finished_model_trains_no_more(
+    trained: Path, learnable: Path, recipe: Path
+) -> None:
+    before = files_of(trained)
+    ran = train(learnable, trained, "--options", recipe, "--epochs", "8").succeeds()
+    assert "held-out perplexity" in ran.out
+    changed = {n for n, f in files_of(trained).items() if f[1] != before[n][1]}
+    assert changed == set()
+
+
+def test_evaluate_finds_the_perplexity_again(
+    trained: Path, learnable: Path, tmp_path: Path
+) -> None:
+    """Of the held-out sentences alone, told by the definition of what is held out."""
+    corpus = read_corpus([str(learnable)], Settings(digest=""), None, lambda _: None)
+    lists = corpus.sentences.to_lists()
+    held = [" ".join(s) for s, out in zip(lists, corpus.held_out, strict=True) if out]
+    (tmp_path / "held.txt").write_text("\n".join(held))
+    report = tmp_path / "report.json"
+    elmo_beam(
+        "evaluate", "--model", trained, "--input", tmp_path / "held.txt", "--output", report
+    ).succeeds()
+    found = json.loads(report.read_text())["perplexity"]
+    assert (found["forward"], found["backward"]) == pytest.approx(perplexity(trained), rel=1e-5)
+
+
+def test_killed_twice_it_ends_as_an_unbroken_training_does(
+    learnable: Path, recipe: Path, tmp_path: Path
+) -> None:
+    flags = ("--options", recipe, "--epochs", "12")
+    assert train(learnable, tmp_path / "unbroken", *flags).code == 0
+    out = tmp_path / "killed"
+    checkpoint = out / "training" / "checkpoint.npz"
+    for _ in range(2):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        started = process("train", "--input", learnable, "--output", out, *flags)
+        wait_for(
+            lambda before=before: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before,
+            120,
+        )
+        started.send_signal(signal.SIGKILL)
+        started.communicate()
+    assert train(learnable, out, *flags).code == 0
+    steps = [
+        json.loads((o / "training.json").read_text())["steps"] for o in (out, tmp_path / "unbroken")
+    ]
+    assert steps[0] == steps[1]
+    assert perplexity(out) == pytest.approx(perplexity(tmp_path / "unbroken"), rel=0.01)
+
+
+def test_ctrl_c_is_one_line(learnable: Path, recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    started = process("train", "--input", learnable, "--output", out, "--options", recipe)
+    wait_for((out / "training" / "checkpoint.npz").exists, 120)
+    started.send_signal(signal.SIGINT)
+    ran = ended(started, 5)
+    assert ran.code == 130
+    (line,) = [line for line in ran.err.splitlines() if line.startswith("elmo-beam:")]
+    assert "checkpoint at step" in line and "the same command continues" in line
+    assert "Traceback" not in ran.err
+
+
+def test_init_from_goes_on_from_weights_and_softmax(
+    trained: Path, learnable: Path, tmp_path: Path
+) -> None:
+    fresh, more = tmp_path / "fresh", tmp_path / "more"
+    shutil.copytree(trained, fresh, ignore=shutil.ignore_patterns("training", "softmax.hdf5"))
+    for model in (fresh, trained):
+        ran = train(learnable, more, "--init_from", model, "--epochs", "0.005")
+        assert ran.code == 0, ran.err
+        found = perplexity(more)
+        assert json.loads((more / "options.json").read_text())["lstm"] == OPTIONS["lstm"]
+        if model == trained:  # hardly trained on, it knows what it knew
+            assert found == pytest.approx(perplexity(trained), rel=0.2)
+        else:  # a softmax that begins anew knows nothing yet
+            assert min(found) > 1.5 * max(perplexity(trained))
+        shutil.rmtree(more)
