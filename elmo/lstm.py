@@ -26,16 +26,26 @@ class _Step(NamedTuple):
     h: Any  # [sentences, projection_dim]
 
 
-def lstm(options: Options, arrays: Arrays, direction: int, layer: int, x: tf.Tensor) -> tf.Tensor:
+def lstm(
+    options: Options,
+    arrays: Arrays,
+    direction: int,
+    layer: int,
+    x: tf.Tensor,
+    own_gradient: bool = True,
+) -> tf.Tensor:
     """One layer of one direction: float [steps, sentences, projection_dim], in and out.
 
     State is zero before the first step. No mask: steps behind a sentence's end must be left out of
-    whatever is made of the output, and then nothing flows back from them.
+    whatever is made of the output, and then nothing flows back from them. own_gradient: whether
+    the backward pass is ours, which a SavedModel cannot hold, or TensorFlow's.
     """
     name = cell_name(direction, layer)
     names = [f"{name}/W_0", f"{name}/B", *([f"{name}/W_P_0"] * options.has_lstm_projection)]
-    run = tf.custom_gradient(lambda x, *cell: _forward(options, x, *cell))
-    return run(x, *(tf.convert_to_tensor(arrays[n]) for n in names))
+    cell = [tf.convert_to_tensor(arrays[n]) for n in names]
+    if not own_gradient:
+        return _forward(options, x, *cell)[0]
+    return tf.custom_gradient(lambda x, *cell: _forward(options, x, *cell))(x, *cell)
 
 
 def _forward(

@@ -1,0 +1,229 @@
+"""The Keras layer: the encoder's vectors, masks, gradients, saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elmo.characters import character_ids as encoder_ids
+from elmo.characters import token_bytes
+from elmo.encoder import Encoder
+from elmo.layer import ElmoLayer, character_ids
+from elmo.models import read_weights
+from elmo.published import read_published, write_published
+from tests.command import SMALL
+from tests.oracle import Oracle, random_weights
+from tests.refusal import refused
+
+OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
+SENTENCES = [["The", "bank", "of", "it", "."], ["Yes"], ["naïve", "x" * 70, "日本"]]
+JOINED = [" ".join(s) for s in SENTENCES]
+Folder = Path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A small model; the published layout has no mix, so its parts are equal."""
+    path = tmp_path_factory.mktemp("layer") / "model"
+    write_published(random_weights(SMALL), path)
+    return path
+
+
+def padded(sentences: list[list[str]], more: int = 0) -> tf.Tensor:
+    """Tokens with "" behind each sentence's end."""
+    length = max(map(len, sentences)) + more
+    return tf.constant([[*s, *[""] * (length - len(s))] for s in sentences])
+
+
+def flat(vectors: tf.Tensor, mask: np.ndarray) -> np.ndarray:
+    return np.asarray(vectors)[mask]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("given", ["joined", "padded", "padded further"])
+def test_its_vectors_are_the_oracles(folder: Folder, output: str, given: str) -> None:
+    layer = ElmoLayer(str(folder), output)
+    more = 3 if given == "padded further" else 0
+    got = layer(tf.constant(JOINED) if given == "joined" else padded(SENTENCES, more))
+    want = Oracle(read_published(folder)).encode_all(SENTENCES)[output]
+    if output == "default":
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+        return
+    mask = np.asarray(got._keras_mask)
+    assert mask.tolist() == [[i < len(s) for i in range(5 + more)] for s in SENTENCES]
+    np.testing.assert_allclose(flat(got, mask), want, rtol=0, atol=1e-5)
+    assert not np.asarray(got)[~mask].any()
+
+
+tokens = st.text(st.characters(exclude_characters=" \0", exclude_categories=["Cs"]), min_size=1)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.lists(tokens, max_size=4), min_size=1, max_size=4))
+def test_whatever_the_tokens_it_is_the_encoder(sentences: list[list[str]]) -> None:
+    layer, encoder = default_layer(), default_encoder()
+    got = layer(tf.constant([" ".join(s) for s in sentences]))
+    want = encoder.encode(sentences, ["elmo"])["elmo"]
+    np.testing.assert_allclose(flat(got, np.asarray(got._keras_mask)), want, rtol=0, atol=1e-5)
+
+
+_MADE: dict[str, object] = {}
+
+
+def default_layer() -> ElmoLayer:
+    return _MADE.setdefault("layer", ElmoLayer())  # type: ignore[return-value]
+
+
+def default_encoder() -> Encoder:
+    return _MADE.setdefault("encoder", Encoder(read_weights("default")))  # type: ignore[return-value]
+
+
+@given(st.lists(tokens, min_size=1, max_size=5), st.integers(3, 60))
+def test_character_ids_in_the_graph_are_the_encoders(words: list[str], most: int) -> None:
+    want = encoder_ids([token_bytes(w, most) for w in words], most)
+    np.testing.assert_array_equal(character_ids(tf.constant(words), most), want)
+
+
+def test_the_reference_and_a_hub_module(bilm_tf: Path, hub_module: Path) -> None:
+    """The gold vectors of the authors' model; as a module, it has a mix of its own."""
+    sentences = [["This", "is", "a", "test", "."], ["Another"]]
+    for handle in (bilm_tf, hub_module):
+        encoder = Encoder(read_weights(str(handle)))
+        for output in OUTPUTS:
+            got = ElmoLayer(str(handle), output)(padded(sentences))
+            want = encoder.encode(sentences, [output])[output]
+            if output != "default":
+                got = flat(got, np.asarray(got._keras_mask))
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+
+
+def test_empty_sentences_and_spaces(folder: Folder) -> None:
+    layer = ElmoLayer(str(folder))
+    got = layer(tf.constant(["", "  a  b ", " "]))
+    assert np.asarray(got._keras_mask).tolist() == [[False] * 2, [True] * 2, [False] * 2]
+    np.testing.assert_allclose(got[1], layer(tf.constant(["a b"]))[0], rtol=0, atol=1e-6)
+    assert layer(tf.constant([""])).shape == (1, 0, 2 * SMALL.projection_dim)
+    assert not np.asarray(ElmoLayer(str(folder), "default")(tf.constant(["", " "]))).any()
+
+
+@pytest.mark.parametrize(
+    ("trainable", "count"), [(False, 0), ("mix", 2), ("all", 2 + len(SMALL.shapes()))]
+)
+def test_what_is_trained(folder: Folder, trainable: str | bool, count: int) -> None:
+    layer = ElmoLayer(str(folder), trainable=trainable)
+    assert len(layer.trainable_weights) == count
+    assert len(layer.weights) == 2 + len(SMALL.shapes())
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("output", ["elmo", "default"])
+def test_gradients_are_the_numerical_ones(folder: Folder, output: str, training: bool) -> None:
+    """Of the mix and of every array, in float64, along random directions."""
+    layer = ElmoLayer(str(folder), output, trainable="all", dtype="float64")
+    rng = np.random.default_rng(1)
+    weigh = rng.normal(size=layer(tf.constant(JOINED)).shape)
+
+    @tf.function
+    def loss() -> tf.Tensor:
+        return tf.reduce_sum(layer(tf.constant(JOINED), training=training) * weigh)
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    variables = layer.trainable_weights
+    for variable, gradient in zip(
+        variables, tape.gradient(value, [v.value for v in variables]), strict=True
+    ):
+        direction = rng.normal(size=variable.shape)
+        direction /= np.linalg.norm(direction)
+        here, beside = np.asarray(variable), []
+        for sign in (-1, 1):
+            variable.assign(here + sign * 1e-6 * direction)
+            beside.append(float(loss()))
+        variable.assign(here)
+        exact = float(tf.reduce_sum(tf.convert_to_tensor(gradient) * direction))
+        assert exact != 0, variable.name
+        numeric = (beside[1] - beside[0]) / 2e-6
+        assert exact == pytest.approx(numeric, rel=1e-4, abs=1e-7), variable.name
+
+
+def model_over(layer: ElmoLayer) -> keras.Model:
+    """A classifier of sentences."""
+    return keras.Sequential(
+        [
+            keras.Input((), dtype="string"),
+            layer,
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def test_fitting_finds_the_mix(folder: Folder) -> None:
+    """What other parts and another scale gave: only the two of them are moved, and to there."""
+    text = padded(SENTENCES)
+    layer = ElmoLayer(str(folder), trainable="mix")
+    wanted = [np.array([1.0, 0.0, -0.5], np.float32), np.float32(1.7)]
+    given = [np.array(w) for w in layer.trainable_weights]
+    for weight, value in zip(layer.trainable_weights, wanted, strict=True):
+        weight.assign(value)
+    target = layer(text)
+    for weight, value in zip(layer.trainable_weights, given, strict=True):
+        weight.assign(value)
+    frozen = [np.array(w) for w in layer.non_trainable_weights]
+    model = keras.Sequential([keras.Input((None,), dtype="string"), layer])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    losses = model.fit(text, target, epochs=200, verbose=0).history["loss"]
+    assert losses[-1] < 0.001 * losses[0]
+    for weight, before in zip(layer.non_trainable_weights, frozen, strict=True):
+        np.testing.assert_array_equal(weight, before)
+    parts, scale = (np.asarray(w) for w in layer.trainable_weights)
+    got, want = (np.exp(p) / np.exp(p).sum() for p in (parts, wanted[0]))
+    np.testing.assert_allclose(got, want, atol=0.05)
+    assert scale == pytest.approx(1.7, abs=0.05)
+
+
+def test_all_of_it_can_be_fit(folder: Folder) -> None:
+    model = model_over(ElmoLayer(str(folder), trainable="all"))
+    before = [np.array(w) for w in model.layers[0].weights]
+    model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+    model.fit(tf.constant(JOINED), np.array([1, 0, 1]), verbose=0)
+    for a, b in zip(before, model.layers[0].weights, strict=True):
+        assert (a != np.asarray(b)).any(), b.name
+
+
+def test_saved_loaded_and_exported(folder: Folder, tmp_path: Path) -> None:
+    model = model_over(ElmoLayer(str(folder), trainable="mix"))
+    model.compile("adam", "binary_crossentropy")
+    text = tf.constant(JOINED)
+    model.fit(text, np.array([1, 0, 1]), verbose=0)
+    want = model.predict(text, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(text, verbose=0), want, rtol=0, atol=1e-6)
+    assert len(loaded.layers[0].trainable_weights) == 2
+    model.export(tmp_path / "saved", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "saved")
+    np.testing.assert_allclose(exported.serve(text), want, rtol=0, atol=1e-6)
+
+
+def test_a_functional_model_of_padded_tokens_sees_the_mask(folder: Folder) -> None:
+    words = keras.Input((None,), dtype="string")
+    pooled = keras.layers.GlobalAveragePooling1D()(ElmoLayer(str(folder))(words))
+    got = keras.Model(words, pooled).predict(padded(SENTENCES, 4), verbose=0)
+    want = Encoder(read_published(folder)).encode(SENTENCES, ["default"])["default"]
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+
+
+def test_what_it_refuses(folder: Folder, tmp_path: Path) -> None:
+    with refused("trainable='some'", "mix"):
+        ElmoLayer(str(folder), trainable="some")
+    with refused("no output 'elmos'", "lstm_outputs2"):
+        ElmoLayer(str(folder), "elmos")
+    with refused(tmp_path / "none"):
+        ElmoLayer(str(tmp_path / "none"))
