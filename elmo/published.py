@@ -31,7 +31,7 @@ def read_published(folder: Path) -> Weights:
 
 def _weights_file(folder: Path) -> Path:
     """The folder's one HDF5 file, or among several the one named *weights.hdf5."""
-    files = sorted(folder.glob("*.hdf5"))
+    files = sorted(f for f in folder.glob("*.hdf5") if f.name != "softmax.hdf5")
     named = [f for f in files if f.name.endswith("weights.hdf5")]
     for choice in (files, named):
         if len(choice) == 1:

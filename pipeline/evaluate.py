@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from elmo.models import model_folder, read_weights
 from elmo.outputs import SENTENCE_OUTPUT, output_names
 from elmo.probe import PENALTIES, Probe, majority_accuracy
 from elmo.training.batches import BatchMaker, epoch_of_batches
-from elmo.training.language_model import LOGITS, SOFTMAX_B, SOFTMAX_W, LanguageModel
-from elmo.training.vocabulary import UNKNOWN, read_softmax
+from elmo.training.language_model import SOFTMAX_B, SOFTMAX_W, LanguageModel
+from elmo.training.vocabulary import read_softmax
 from elmo.weights import Weights
 from pipeline.console import complain, say
 from pipeline.flags import text_settings
+from pipeline.stopping import beside
+from pipeline.train import TICK, enough_memory
 from transforms.conllu import Sentence, read_conllu
 from transforms.corpus import read_corpus
 from transforms.shards import expand_inputs
@@ -32,28 +36,36 @@ BAR = 30
 
 def evaluate(args: argparse.Namespace) -> int:
     """Print the figures, and write them where `--output` says."""
+    if args.output and not os.path.isdir(os.path.dirname(os.path.abspath(args.output))):
+        raise UserError(f"--output {args.output}: there is no such local folder, so make it first")
     files = [args.conllu_train, args.conllu_dev, args.conllu_test]
     most = [args.sentences, None, None]
     tagged = [read_conllu(f, n) if f else [] for f, n in zip(files, most, strict=True)]
     paths = expand_inputs(args.input) if args.input else []
-    weights = read_weights(args.model)
-    figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
-    code = 0
-    if paths:
-        try:
-            figures["perplexity"] = perplexity_of(args, weights, paths)
-            say(_perplexity_line(figures["perplexity"]))
-        except UserError as error:
-            if not tagged[0]:
-                raise
-            complain(str(error))
-            code = 1
-    if tagged[0]:
-        figures["probe"] = probe_of(weights, *tagged)
-        say(_probe_table(figures["probe"]))
+    with enough_memory():
+        weights = read_weights(args.model)
+        figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
+        code = 0
+        if paths:
+            try:
+                figures["perplexity"] = _aside(lambda: perplexity_of(args, weights, paths))
+                say(_perplexity_line(figures["perplexity"]))
+            except UserError as error:
+                if not tagged[0]:
+                    raise
+                complain(str(error))
+                code = 1
+        if tagged[0]:
+            figures["probe"] = _aside(lambda: probe_of(weights, *tagged))
+            say(_probe_table(figures["probe"]))
     if args.output:
         Path(args.output).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return code
+
+
+def _aside(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The work in a thread, so that Ctrl-C is answered at once."""
+    return beside(work, lambda: None, TICK)
 
 
 def perplexity_of(args: argparse.Namespace, weights: Weights, paths: list[str]) -> dict[str, Any]:
@@ -66,18 +78,16 @@ def perplexity_of(args: argparse.Namespace, weights: Weights, paths: list[str]) 
     arrays = {name: weights.arrays[name] for name in options.shapes()}
     model = LanguageModel(options, {**arrays, SOFTMAX_W: w, SOFTMAX_B: b})
     maker = BatchMaker(sentences, words, options)
-    size = max(1, min(BATCH_TOKENS, LOGITS // len(words)))
-    numbers = epoch_of_batches(sentences.lengths, np.arange(len(sentences)), size, None)
-    batches = [maker.batch(which) for which in numbers]
-    forward, backward = model.perplexity(batches)
-    targets = np.concatenate([batch.targets for batch in batches], axis=1)
+    every = np.arange(len(sentences))
+    numbers = epoch_of_batches(sentences.lengths, every, BATCH_TOKENS, None)
+    found = model.perplexity(maker.batch(which) for which in numbers)
     return {
-        "forward": forward,
-        "backward": backward,
+        "forward": found.forward,
+        "backward": found.backward,
         "sentences": len(sentences),
-        "predictions": int(targets.shape[1]),
+        "predictions": found.predictions,
         "vocabulary": len(words),
-        "unknown_rate": float(np.mean(targets == UNKNOWN)),
+        "unknown_rate": found.unknown_rate,
         "tokenizer": args.tokenizer,
     }
 
@@ -133,7 +143,8 @@ def _probe_table(found: dict[str, Any]) -> str:
     """Accuracies, with a bar each."""
     accuracy = found["accuracy"]
     measured = list(accuracy[MAJORITY])
-    least = int(min(a[measured[-1]] for a in accuracy.values()) * 20) / 20  # the bars' left end
+    lowest = min(by_part[measured[-1]] for by_part in accuracy.values())
+    least = min(int(lowest * 20) / 20, 0.95)  # the bars' left end
     rows = [
         f"parts of speech by a linear probe, fit on {found['sentences']['train']:,} sentences",
         f"{'':<16}{''.join(f'{part:>8}' for part in measured)}  {measured[-1]}, from {least:.0%} "

@@ -12,6 +12,7 @@ from pipeline.flag_types import FlagError, Parser, count, number, outputs, path,
 from transforms.settings import Settings
 
 DEFAULTS = Settings(digest="")
+MOST_EPOCHS = 1_000_000
 TEXT_FLAGS = (
     "normalize",
     "tokenizer",
@@ -200,8 +201,8 @@ def check(args: argparse.Namespace) -> None:
         raise FlagError("--input is missing: name a file or a quoted glob")
     if args.command in ("embed", "train") and not args.output:
         raise FlagError("--output is missing: name a folder")
-    if args.command == "train" and args.options and args.init_from:
-        raise FlagError("--options and --init_from: a model has its own options, so give one")
+    if args.command == "train" and args.epochs > MOST_EPOCHS:
+        raise FlagError(f"--epochs {args.epochs:g} is more than {MOST_EPOCHS:,}")
     if args.command in ("embed", "plan"):
         _check_padding(args)
     if args.tokenizer == "moses" and args.language != DEFAULTS.language:
@@ -218,8 +219,9 @@ def _check_evaluate(args: argparse.Namespace) -> None:
         raise FlagError("nothing to measure by: give --input, or --conllu_train and --conllu_test")
     if bool(args.conllu_train) != bool(args.conllu_test):
         raise FlagError("--conllu_train and --conllu_test go together: give both")
-    if args.conllu_dev and not args.conllu_train:
-        raise FlagError("--conllu_dev is for the probe: give --conllu_train and --conllu_test too")
+    for flag in ("conllu_dev", "sentences"):
+        if getattr(args, flag) and not args.conllu_train:
+            raise FlagError(f"--{flag} is for the probe: give --conllu_train and --conllu_test too")
 
 
 def _check_padding(args: argparse.Namespace) -> None:

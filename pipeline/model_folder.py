@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,16 @@ import numpy as np
 
 from elmo.errors import UserError, cause_of
 from pipeline.folder import locked, versions
-from transforms.storage import clear_temporary, is_remote, join, new_file, read_bytes, write_bytes
+from pipeline.progress import shown
+from transforms.storage import (
+    TEMPORARY,
+    clear_temporary,
+    is_remote,
+    join,
+    new_file,
+    read_bytes,
+    write_bytes,
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,6 @@ class ModelFolder:
         """The latest state of the training."""
         return join(self.training, "checkpoint.npz")
 
-    @property
-    def report(self) -> str:
-        """The training's figures."""
-        return join(self.root, "training.json")
-
     def write(self, name: str, data: bytes) -> None:
         """Write a file of the model, whole or not at all."""
         write_bytes(self.training, join(self.root, name), data)
@@ -57,20 +60,29 @@ class ModelFolder:
         with new_file(self.training, self.checkpoint) as temporary, open(temporary, "wb") as file:
             np.savez(file, state=np.array(json.dumps(state)), **arrays)  # type: ignore[arg-type]
 
-    def read_checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """The latest arrays and state, None before the first."""
-        data = read_bytes(self.checkpoint)
-        if data is None:
+    def restore(self, into: Callable[[Mapping[str, np.ndarray]], None]) -> dict[str, Any] | None:
+        """Hand the latest checkpoint's arrays to `into`; its state, None before the first.
+
+        Arrays are read one by one, so that no second copy of a large model is held.
+        """
+        if not os.path.exists(self.checkpoint):
             return None
         try:
-            with np.load(io.BytesIO(data)) as kept:
-                arrays = {name: kept[name] for name in kept.files}
-                return arrays, json.loads(str(arrays.pop("state")))
+            with np.load(self.checkpoint) as kept:
+                state: dict[str, Any] = json.loads(str(kept["state"]))
+                into(kept)
+            return state
+        except MemoryError:
+            raise
         except Exception as error:  # of a damaged file NumPy raises anything
             raise UserError(
-                f"{self.checkpoint} is damaged ({cause_of(error)}): remove it to train from the "
-                "beginning, or bring a copy back"
+                f"{self.checkpoint} is damaged, or of another model ({cause_of(error)}): remove it "
+                "to train from the beginning, or bring a copy back"
             ) from None
+
+    def lacks(self, names: Sequence[str]) -> bool:
+        """Whether any of the model's files is gone."""
+        return not all(os.path.isfile(join(self.root, name)) for name in names)
 
 
 def model_folder_of(output: str) -> ModelFolder:
@@ -84,43 +96,57 @@ def model_folder_of(output: str) -> ModelFolder:
 def model_folder_taken(folder: ModelFolder, settings: dict[str, Any]) -> Iterator[None]:
     """Hold the folder for a training with these settings, by the flags' names.
 
-    UserError where it is another's, in use, or of a training with other settings.
+    UserError where it is another's, in use, or has a checkpoint of a training with other settings.
     """
     if os.path.exists(folder.root) and not os.path.isdir(folder.root):
         raise UserError(f"--output {folder.root} is a file: name a folder")
-    begun = os.path.isdir(folder.training)
-    if os.path.isdir(folder.root) and os.listdir(folder.root) and not begun:
+    before = _recorded(folder)
+    if before is None and _holds_anything(folder):
         raise UserError(
             f"--output {folder.root} is not empty and no training of elmo-beam: name another folder"
         )
     with locked(folder.training, join(folder.training, ".lock")):
         clear_temporary(folder.training)
-        _settle(folder, settings)
+        if before is not None and os.path.exists(folder.checkpoint):
+            _compare(folder, before, settings)
+        document = {"settings": settings, "versions": versions()}
+        text = json.dumps(document, indent=2) + "\n"
+        write_bytes(folder.training, folder.settings, text.encode())
         yield
 
 
-def _settle(folder: ModelFolder, settings: dict[str, Any]) -> None:
-    text = read_bytes(folder.settings)
-    if text is not None:
-        try:
-            before = json.loads(text)["settings"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{folder.settings} is damaged ({cause_of(error)}): give another --output"
-            ) from None
-        differing = [name for name in settings if before.get(name) != settings[name]]
-        if differing:
-            told = "; ".join(
-                f"{n} {_shown(before.get(n))}, now {_shown(settings[n])}" for n in differing
-            )
-            raise UserError(
-                f"{folder.root} is a training with other settings ({told}): use the same, or "
-                "another --output"
-            )
-    document = {"settings": settings, "versions": versions()}
-    write_bytes(folder.training, folder.settings, (json.dumps(document, indent=2) + "\n").encode())
+def _recorded(folder: ModelFolder) -> dict[str, Any] | None:
+    """The settings of the training in a folder, None where there is none."""
+    try:
+        document = json.loads(read_bytes(folder.settings) or b"{}")
+        return dict(document["settings"]) if "elmo-beam" in document["versions"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+def _holds_anything(folder: ModelFolder) -> bool:
+    """Whether there is more in a folder than a training that has just begun."""
+    names = set(os.listdir(folder.root)) if os.path.isdir(folder.root) else set()
+    inner = set(os.listdir(folder.training)) if os.path.isdir(folder.training) else set()
+    return bool(names - {"training"} or inner - {".lock", TEMPORARY})
+
+
+def _compare(folder: ModelFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """UserError where the settings differ, with the first differences."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    differing = [n for n in [*new, *(n for n in old if n not in new)] if old.get(n) != new.get(n)]
+    if differing:
+        told = [f"{n} {json.dumps(old.get(n))}, now {json.dumps(new.get(n))}" for n in differing]
+        raise UserError(
+            f"{folder.root} is a training with other settings ({shown(told, 3)}): use the same, or "
+            "another --output"
+        )
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """`--options lstm dim` and its value, and so on."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", value

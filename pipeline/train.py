@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elmo.errors import UserError
+from elmo.backend import tf
+from elmo.errors import UserError, cause_of
 from elmo.models import is_module, model_folder, read_weights
 from elmo.options import Options, parse_options
 from elmo.training.language_model import (
@@ -26,10 +29,10 @@ from pipeline.flags import DEFAULTS, TEXT_FLAGS, text_settings
 from pipeline.model_folder import ModelFolder, model_folder_of, model_folder_taken
 from pipeline.progress import StatusLine
 from pipeline.stopping import Stopper, beside
-from pipeline.training import Training, report_of
+from pipeline.training import Training
 from transforms.corpus import Corpus, read_corpus
 from transforms.settings import Settings
-from transforms.shards import expand_inputs, stat_shard
+from transforms.shards import Damaged, expand_inputs, stat_shard
 
 TICK = 0.5  # seconds between looks at how far it is
 
@@ -60,49 +63,76 @@ def train(args: argparse.Namespace, stop: Stopper) -> int:
     """Train, or go on training; 0 when all epochs are done."""
     folder = model_folder_of(args.output)
     paths = expand_inputs(args.input)
-    start = start_of(args)
-    with model_folder_taken(folder, _settings(args, paths, start)):
-        corpus = _read(paths, text_settings(args), folder)
-        training = Training(folder, corpus, start.options, start.recipe, args.epochs)
-        say(training.plan())
-        stop.describe = training.stopped
-        arrays = {**start.arrays, **start.softmax_of(training.vocabulary)}
-        status = StatusLine()
-        try:
-            beside(lambda: training.run(arrays), lambda: training.show(status), TICK)
-        finally:
-            status.end()
-        say(report_of(folder))
+    with enough_memory():
+        start = start_of(args)
+        with model_folder_taken(folder, _settings(args, paths, start)):
+            corpus = _read(paths, text_settings(args), folder)
+            training = Training(folder, corpus, start.options, start.recipe, args.epochs)
+            say(training.plan())
+            stop.describe = training.stopped
+            arrays = {**start.arrays, **start.softmax_of(training.vocabulary)}
+            status = StatusLine()
+            try:
+                beside(lambda: training.run(arrays), lambda: training.show(status), TICK)
+            finally:
+                status.end()
+            say(training.summary())
     return 0
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """UserError where the block asks for more memory than there is."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise UserError(
+            f"out of memory ({cause_of(error)}): make the model (lstm dim, n_tokens_vocab), "
+            "batch_tokens or --max_tokens smaller"
+        ) from None
 
 
 def start_of(args: argparse.Namespace) -> Start:
     """The options and weights that the flags ask for; UserError where they cannot be had."""
     if args.init_from is None:
-        path = Path(args.options) if args.options else model_folder(DEFAULTS.model) / "options.json"
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot read --options {path} ({error.strerror})") from None
-        options = parse_options(text, str(path))
-        return Start(options, parse_recipe(text, str(path)), initial_arrays(options))
+        options, recipe = _read_options(
+            Path(args.options) if args.options else model_folder(DEFAULTS.model) / "options.json"
+        )
+        return Start(options, recipe, initial_arrays(options))
     weights = read_weights(args.init_from)
-    folder = model_folder(args.init_from)
+    options, folder = weights.options, model_folder(args.init_from)
     recipe, softmax = Recipe(), None
     if not is_module(folder):
-        path = folder / "options.json"
-        recipe = parse_recipe(path.read_bytes(), str(path))
+        recipe = _read_options(folder / "options.json")[1]
         if (folder / "softmax.hdf5").is_file():
-            softmax = read_softmax(folder, weights.options)
-    arrays = {name: weights.arrays[name] for name in weights.options.shapes()}
-    return Start(weights.options, recipe, arrays, weights.digest, softmax)
+            softmax = read_softmax(folder, options)
+    if args.options:
+        given, recipe = _read_options(Path(args.options))
+        if given != options:
+            raise UserError(
+                f"--options {args.options} has another shape than --init_from {args.init_from}: "
+                "with --init_from it may only say how to train"
+            )
+    arrays = {name: weights.arrays[name] for name in options.shapes()}
+    return Start(options, recipe, arrays, weights.digest, softmax)
+
+
+def _read_options(path: Path) -> tuple[Options, Recipe]:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read --options {path} ({error.strerror})") from None
+    return parse_options(text, str(path)), parse_recipe(text, str(path))
 
 
 def _settings(args: argparse.Namespace, paths: list[str], start: Start) -> dict[str, Any]:
     """What must stay the same for a training to go on, by the flags' names."""
-    shards = [stat_shard(path) for path in paths]
+    try:
+        shards = [stat_shard(path) for path in paths]
+    except Damaged as damage:
+        raise UserError(f"an input {damage}: bring it back, or leave it out of --input") from None
     return {
-        "--input": [[s.path, s.size, s.modified] for s in shards],
+        "--input": {s.path: f"{s.size} bytes of {s.modified}" for s in shards},
         "--options": {**start.options.to_json(), **start.recipe.to_json()},
         "--init_from": start.digest,
         "--epochs": args.epochs,

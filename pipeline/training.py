@@ -13,20 +13,19 @@ import numpy as np
 from elmo.errors import UserError
 from elmo.options import Options
 from elmo.published import options_text, weights_bytes
-from elmo.training.batches import Batch, BatchMaker, epoch_of_batches
-from elmo.training.language_model import LOGITS, SOFTMAX_B, SOFTMAX_W, Arrays
+from elmo.training.batches import BatchMaker, epoch_of_batches
+from elmo.training.language_model import SEED, SOFTMAX_B, SOFTMAX_W, Arrays
 from elmo.training.recipe import Recipe
 from elmo.training.trainer import Clock, Trainer, learning_rate
-from elmo.training.vocabulary import UNKNOWN, count_vocabulary, softmax_bytes
+from elmo.training.vocabulary import UNKNOWN, softmax_bytes, vocabulary_of
 from pipeline.folder import versions
 from pipeline.model_folder import ModelFolder
 from pipeline.progress import StatusLine, duration
 from transforms.corpus import Corpus
-from transforms.storage import read_bytes
 
 HELD_OUT_TOKENS = 60_000  # that perplexity is measured on, at most
 SHOWN_STEPS = 50  # whose mean loss is shown
-SEED = 1
+MODEL_FILES = ("vocab.txt", "softmax.hdf5", "weights.hdf5", "options.json", "training.json")
 
 
 class Due:
@@ -63,11 +62,13 @@ class Training:
                 f"the text has {len(self._trained)} sentences to train on and {len(self._held)} "
                 "held out: give at least some hundred different sentences"
             )
-        of_training = corpus.sentences.ids[np.repeat(~corpus.held_out, self._lengths)]
         words = corpus.sentences.vocabulary
-        self.vocabulary = count_vocabulary(words, of_training, recipe.n_tokens_vocab)
+        of_held_out = corpus.sentences.ids[np.repeat(corpus.held_out, self._lengths)]
+        counts = np.bincount(corpus.sentences.ids) - np.bincount(of_held_out, minlength=len(words))
+        self.vocabulary = vocabulary_of(words, counts, recipe.n_tokens_vocab)
         self._maker = BatchMaker(corpus.sentences, self.vocabulary, options)
-        self._held_batches = self._batches_of(self._held)
+        held = epoch_of_batches(self._lengths, self._held, recipe.batch_tokens, None)
+        self._held_batches = [self._maker.batch(which) for which in held]
         self._predictions = int((self._lengths[self._trained] + 1).sum())
         self._total = max(1, int(epochs * self._predictions))
         self._clock, self._saved = Clock(), Clock()
@@ -108,31 +109,30 @@ class Training:
             forward, backward = (self._history[-1][d] for d in ("forward", "backward"))
             text += f", held-out perplexity {forward:.1f} {backward:.1f}"
         if self._rate:
-            left = (self._total - clock.tokens) / self._rate
+            left = max(0, self._total - clock.tokens) / self._rate
             text += f", {self._rate:,.0f} tokens/s, {duration(left)} left"
         status.show(clock.tokens / self._total, text)
 
     def run(self, arrays: Arrays) -> None:
         """Train until all epochs are done. `arrays`: what to begin with, softmax included."""
         trainer = Trainer(self._options, arrays, self._recipe)
-        found = self._folder.read_checkpoint()
-        if found is not None:
-            trainer.restore(found[0])
-            self._clock = self._saved = Clock(**found[1]["clock"])
-            self._history, self._seconds = found[1]["history"], found[1]["seconds"]
+        state = self._folder.restore(trainer.restore)
+        if state is not None:
+            self._clock = self._saved = Clock(**state["clock"])
+            self._history, self._seconds = state["history"], state["seconds"]
+        self._began = time.monotonic() - self._seconds
         if self._clock.tokens >= self._total:
+            if self._folder.lacks(MODEL_FILES):
+                self._write(trainer)
             return
-        self._began, first = time.monotonic() - self._seconds, self._clock.tokens
-        started = None
+        started, first = None, 0
         save, evaluate = Due(50, 0.1), Due(30, 2.0)
         for batch, after in self._batches():
-            rate = learning_rate(self._recipe.learning_rate_adam, after.tokens, self._total)
+            rate = learning_rate(
+                self._recipe.learning_rate_adam, self._clock.tokens, after.tokens, self._total
+            )
             loss = trainer.step(batch, after.step, rate)
-            if not np.isfinite(loss):
-                raise UserError(
-                    f"the loss is not finite at step {after.step}: lower learning_rate_adam in "
-                    f"--options; the checkpoint of step {self._saved.step} is kept"
-                )
+            self._refuse_infinite(loss, "the loss")
             self._losses.append(loss)
             self._clock = after
             now = time.monotonic()
@@ -143,11 +143,20 @@ class Training:
             last = after.tokens >= self._total
             if evaluate or last:
                 self._evaluate(trainer)
+                self._write(trainer)
                 evaluate.done(now)
             if save or last:
                 now = time.monotonic()
                 self._save(trainer)
                 save.done(now)
+
+    def _refuse_infinite(self, value: float, name: str) -> None:
+        if not np.isfinite(value):
+            raise UserError(
+                f"{name} is not finite at step {self._clock.step + 1}: train into another --output "
+                "with a lower learning_rate_adam in --options; the checkpoint of step "
+                f"{self._saved.step} is kept"
+            )
 
     def _batches(self) -> Any:
         """Batches from the clock's place on, each with the clock after it."""
@@ -168,33 +177,32 @@ class Training:
                     return
             clock = replace(clock, epoch=clock.epoch + 1, batch=0)
 
-    def _batches_of(self, which: np.ndarray) -> list[Batch]:
-        size = max(1, min(self._recipe.batch_tokens, LOGITS // len(self.vocabulary)))
-        return [self._maker.batch(n) for n in epoch_of_batches(self._lengths, which, size, None)]
-
     def _evaluate(self, trainer: Trainer) -> None:
-        """Measure the averaged weights, and write them as a model that loads."""
-        forward, backward = trainer.average.perplexity(self._held_batches)
-        clock = self._clock
+        """Measure the averaged weights."""
+        found = trainer.average.perplexity(self._held_batches)
+        self._refuse_infinite(found.forward + found.backward, "the held-out perplexity")
         self._history.append(
             {
-                "step": clock.step,
-                "tokens": clock.tokens,
-                "forward": forward,
-                "backward": backward,
+                "step": self._clock.step,
+                "tokens": self._clock.tokens,
+                "forward": found.forward,
+                "backward": found.backward,
                 "seconds": round(time.monotonic() - self._began, 1),
             }
         )
+
+    def _write(self, trainer: Trainer) -> None:
+        """Write the averaged weights as a model that loads."""
         softmax = (trainer.average.arrays[name].numpy() for name in (SOFTMAX_W, SOFTMAX_B))
-        files = {
-            "vocab.txt": "".join(f"{word}\n" for word in self.vocabulary).encode("utf-8"),
-            "softmax.hdf5": softmax_bytes(*softmax),
-            "options.json": options_text(self._options, self._recipe.to_json()).encode(),
-            "weights.hdf5": weights_bytes(trainer.average.weights()),
-            "training.json": (json.dumps(self._report(), indent=2) + "\n").encode(),
-        }
-        for name, data in files.items():
-            self._folder.write(name, data)
+        contents = (
+            "".join(f"{word}\n" for word in self.vocabulary).encode("utf-8"),
+            softmax_bytes(*softmax),
+            weights_bytes(trainer.average.weights()),
+            options_text(self._options, self._recipe.to_json()).encode(),
+            (json.dumps(self.report(), indent=2) + "\n").encode(),
+        )
+        for name, content in zip(MODEL_FILES, contents, strict=True):
+            self._folder.write(name, content)
 
     def _save(self, trainer: Trainer) -> None:
         state = {
@@ -205,7 +213,8 @@ class Training:
         self._folder.write_checkpoint(trainer.checkpoint(), state)
         self._saved = self._clock
 
-    def _report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
+        """The training's figures, as training.json has them."""
         targets = np.concatenate([batch.targets for batch in self._held_batches], axis=1)
         return {
             "steps": self._clock.step,
@@ -226,24 +235,22 @@ class Training:
             "versions": versions(),
         }
 
+    def summary(self) -> str:
+        """The same for a person, in three lines."""
+        report = self.report()
+        last, held = self._history[-1], report["held_out"]
+        return (
+            f"{self._folder.root}\n"
+            f"  trained             {self._clock.step:,} steps, {self._clock.tokens:,} tokens "
+            f"({self._clock.tokens / self._predictions:.2f} epochs) in "
+            f"{duration(report['seconds'])}\n"
+            f"  held-out perplexity {last['forward']:.1f} forward, {last['backward']:.1f} "
+            f"backward, on {held['predictions']:,} tokens; {len(self.vocabulary):,} words, "
+            f"{held['unknown_rate']:.1%} <UNK>"
+        )
+
 
 def _thinned(held: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Evenly spread ones of the held-out sentences, where there are more than are needed."""
-    every = max(1, int(lengths[held].sum()) // HELD_OUT_TOKENS)
+    every = max(1, -(-int(lengths[held].sum()) // HELD_OUT_TOKENS))
     return held[::every]
-
-
-def report_of(folder: ModelFolder) -> str:
-    """A training's figures, for a person."""
-    report = json.loads(read_bytes(folder.report) or b"{}")
-    last = report["perplexity"][-1]
-    held = report["held_out"]
-    epochs = report["predictions"] / report["predictions_an_epoch"]
-    return (
-        f"{folder.root}\n"
-        f"  trained             {report['steps']:,} steps, {report['predictions']:,} tokens "
-        f"({epochs:.2f} epochs) in {duration(report['seconds'])}\n"
-        f"  held-out perplexity {last['forward']:.1f} forward, {last['backward']:.1f} backward, "
-        f"on {held['predictions']:,} tokens; {report['vocabulary']:,} words, "
-        f"{held['unknown_rate']:.1%} <UNK>"
-    )

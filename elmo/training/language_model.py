@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,18 +12,20 @@ from elmo.bilm import encode_characters
 from elmo.lstm import lstm
 from elmo.options import Options
 from elmo.training.batches import Batch
+from elmo.training.vocabulary import UNKNOWN
 from elmo.weights import Weights
 
 SOFTMAX_W, SOFTMAX_B = "softmax/W", "softmax/b"
-LOGITS = 1 << 25  # of one call that takes the whole vocabulary, at most
+SEED = 0  # of every random choice, beside the step
+LOGITS = 1 << 25  # of one product with the whole vocabulary, unless one row has more
 RANKS = {"characters": 2, "tokens": 3, "positions": 1, "targets": 2}  # of a batch's arrays
 BATCH_SIGNATURE = [tf.TensorSpec([None] * rank, tf.int32) for rank in RANKS.values()]
 Arrays = dict[str, np.ndarray]
 
 
-def initial_arrays(options: Options, seed: int = 0) -> Arrays:
+def initial_arrays(options: Options) -> Arrays:
     """A new biLM's float32 arrays, drawn as bilm-tf draws them (`bilm/training.py`)."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     arrays: Arrays = {}
     for name, shape in options.shapes().items():
         if name == "char_embed":
@@ -43,11 +46,30 @@ def initial_arrays(options: Options, seed: int = 0) -> Arrays:
     return arrays
 
 
-def initial_softmax(words: int, options: Options, seed: int = 0) -> Arrays:
+def initial_softmax(words: int, options: Options) -> Arrays:
     """A new softmax over so many words."""
     width = options.projection_dim
-    w = np.random.default_rng(seed).normal(0.0, 1.0 / np.sqrt(width), (words, width))
-    return {SOFTMAX_W: w.astype(np.float32), SOFTMAX_B: np.zeros(words, np.float32)}
+    w = np.random.default_rng(SEED).standard_normal((words, width), np.float32)
+    w *= np.float32(1.0 / np.sqrt(width))
+    return {SOFTMAX_W: w, SOFTMAX_B: np.zeros(words, np.float32)}
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """Of each direction, over the whole vocabulary; <UNK> is a word like others.
+
+    predictions: in one direction; unknown: of both directions', those where <UNK> stood.
+    """
+
+    forward: float
+    backward: float
+    predictions: int
+    unknown: int
+
+    @property
+    def unknown_rate(self) -> float:
+        """The part of the predictions where <UNK> stood."""
+        return self.unknown / (2 * self.predictions)
 
 
 class LanguageModel(tf.Module):
@@ -121,14 +143,15 @@ class LanguageModel(tf.Module):
         )
         return tf.reduce_mean(losses)
 
-    def perplexity(self, batches: Sequence[Batch]) -> tuple[float, float]:
-        """Over the whole vocabulary, forward and backward; <UNK> is a word like others."""
-        total, predictions = np.zeros(2), 0
+    def perplexity(self, batches: Iterable[Batch]) -> Perplexity:
+        """How well the models predict some batches, of which there must be one at least."""
+        total, predictions, unknown = np.zeros(2), 0, 0
         for batch in batches:
             total += self._entropies(*tensors(batch)).numpy()
             predictions += len(batch)
+            unknown += int((batch.targets == UNKNOWN).sum())
         forward, backward = np.exp(total / predictions)
-        return float(forward), float(backward)
+        return Perplexity(float(forward), float(backward), predictions, unknown)
 
     def _cross_entropies(
         self, characters: tf.Tensor, tokens: tf.Tensor, positions: tf.Tensor, targets: tf.Tensor
@@ -139,9 +162,15 @@ class LanguageModel(tf.Module):
         for states, wanted in zip(
             self.states(characters, tokens, positions), tf.unstack(targets, 2), strict=True
         ):
-            logits = tf.matmul(states, w, transpose_b=True) + b
-            entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
-            sums.append(tf.reduce_sum(entropies))
+            total = tf.zeros([], w.dtype)
+            rows = max(1, LOGITS // self.words)
+            for start in tf.range(0, tf.size(wanted), rows):
+                part = slice(start, start + rows)
+                logits = tf.matmul(states[part], w, transpose_b=True) + b
+                total += tf.reduce_sum(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(wanted[part], logits)
+                )
+            sums.append(total)
         return tf.stack(sums)
 
 
@@ -168,14 +197,15 @@ def draw_samples(words: int, n: int, seed: tuple[int, ...]) -> tuple[np.ndarray,
 
     int64 [n] and float32 [words]. Words stand by falling frequency; word k is drawn with
     log((k + 2) / (k + 1)) / log(words + 1) until there are n distinct ones, as
-    tf.random.log_uniform_candidate_sampler does. With n = words all are given, each expected once.
+    tf.random.log_uniform_candidate_sampler does. Where n is half of the words or more, all are
+    given, each expected once: drawing the last of them would take long.
     """
-    if n >= words:
+    if 2 * n >= words:
         return np.arange(words), np.ones(words, np.float32)
     rng = np.random.default_rng(seed)
     drawn = np.zeros(0, np.int64)
     while True:
-        more = np.exp(rng.random(2 * n) * np.log(words + 1.0)).astype(np.int64) - 1
+        more = np.exp(rng.random(2 * n + len(drawn)) * np.log(words + 1.0)).astype(np.int64) - 1
         drawn = np.concatenate([drawn, np.minimum(more, words - 1)])
         first = np.sort(np.unique(drawn, return_index=True)[1])
         if len(first) >= n:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from elmo.options import Options
 from elmo.training.batches import Batch
 from elmo.training.language_model import (
     BATCH_SIGNATURE,
+    SEED,
     Arrays,
     LanguageModel,
     draw_samples,
@@ -33,24 +35,27 @@ class Clock:
     batch: int = 0
 
 
-def learning_rate(peak: float, tokens: int, total: int) -> float:
-    """A short rise to the peak, then a straight fall to 0 when `total` tokens are seen."""
-    part = tokens / total
-    warm = min(WARM_UP_TOKENS / total, WARM_UP_PART)
-    return peak * min(part / warm, 1.0) * max(1.0 - part, 0.0)
+def learning_rate(peak: float, before: int, after: int, total: int) -> float:
+    """A short rise to the peak, then a straight fall to 0 when `total` tokens are seen.
+
+    before, after: tokens seen before and after the step, so that neither the first nor the last
+    step has rate 0.
+    """
+    rise = after / min(WARM_UP_TOKENS, WARM_UP_PART * total)
+    return peak * min(rise, 1.0) * max(1.0 - before / total, 0.0)
 
 
 class Trainer:
     """A model in training, with Adam's moments and the average of its weights.
 
-    Every random choice is a function of the seed and the step, so a training that goes on from a
-    checkpoint goes on as if it had not been stopped.
+    Every random choice is a function of the step, so a training that goes on from a checkpoint goes
+    on as if it had not been stopped.
     """
 
-    def __init__(self, options: Options, arrays: Arrays, recipe: Recipe, seed: int = 0) -> None:
+    def __init__(self, options: Options, arrays: Arrays, recipe: Recipe) -> None:
         self.model = LanguageModel(options, arrays)
         self.average = LanguageModel(options, arrays)
-        self._recipe, self._seed = recipe, seed
+        self._recipe = recipe
         self._moments = [
             {name: tf.Variable(np.zeros_like(array)) for name, array in arrays.items()}
             for _ in range(2)
@@ -68,9 +73,12 @@ class Trainer:
         )
 
     def step(self, batch: Batch, number: int, rate: float) -> float:
-        """One step, numbered from 1; the batch's loss in nats a prediction, before the step."""
+        """One step, numbered from 1; the batch's loss in nats a prediction, before the step.
+
+        It is not finite where the gradients are not: then the weights are lost.
+        """
         samples, expected = draw_samples(
-            self.model.words, self._recipe.n_negative_samples_batch, (self._seed, number)
+            self.model.words, self._recipe.n_negative_samples_batch, (SEED, number)
         )
         keep = min(1.0 - 1.0 / AVERAGED_STEPS, (1.0 + number) / (10.0 + number))
         loss = self._train(
@@ -93,8 +101,8 @@ class Trainer:
             for name, variable in variables.items()
         }
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what `checkpoint` gave."""
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `checkpoint` gave; KeyError or ValueError where it is another model's."""
         for group, variables in self._groups().items():
             for name, variable in variables.items():
                 variable.assign(arrays[f"{group}:{name}"])
@@ -126,7 +134,7 @@ class Trainer:
             states = self.model.states(characters, tokens, positions, self._recipe.dropout, number)
             loss = self.model.sampled_loss(states, targets, samples, expected)
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, list(arrays.values()))]
-        gradients, _ = tf.clip_by_global_norm(gradients, self._recipe.all_clip_norm_val)
+        gradients, norm = tf.clip_by_global_norm(gradients, self._recipe.all_clip_norm_val)
         for name, gradient in zip(arrays, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=arrays[name].handle,
@@ -142,4 +150,4 @@ class Trainer:
             )
             average = self.average.arrays[name]
             average.assign_sub((1.0 - keep) * (average - arrays[name]))
-        return loss
+        return loss + 0.0 * norm

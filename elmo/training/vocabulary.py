@@ -21,9 +21,11 @@ SPECIAL = ("<S>", "</S>", "<UNK>")
 BEGIN, END, UNKNOWN = range(3)
 
 
-def count_vocabulary(tokens: Sequence[str], ids: np.ndarray, size: int) -> list[str]:
-    """The tokens most frequent in `ids`, ties in the order of `tokens`, behind the special ones."""
-    counts = np.bincount(ids, minlength=len(tokens))
+def vocabulary_of(tokens: Sequence[str], counts: np.ndarray, size: int) -> list[str]:
+    """The most frequent tokens, ties in the order of `tokens`, behind the special ones.
+
+    counts: int [len(tokens)], how often each was seen; those not seen are left out.
+    """
     words = [tokens[i] for i in np.argsort(-counts, kind="stable") if counts[i]]
     return [
         *SPECIAL,
@@ -54,6 +56,11 @@ def read_softmax(folder: Path, options: Options) -> tuple[list[str], np.ndarray,
         raise UserError(
             f"cannot read the softmax in {folder} ({cause_of(error)}): train it again"
         ) from None
+    if tuple(words[:3]) != SPECIAL or not (np.isfinite(w).all() and np.isfinite(b).all()):
+        raise UserError(
+            f"{folder}: vocab.txt must begin with {', '.join(SPECIAL)}, and softmax.hdf5 hold "
+            "finite numbers: train it again"
+        )
     if w.shape != (len(words), options.projection_dim) or b.shape != (len(words),):
         raise UserError(
             f"{path} has shape {list(w.shape)}, and vocab.txt {len(words)} words of a model with "

@@ -97,5 +97,20 @@ def test_wrong_flags_and_files(model: Path, treebank: list[object], tmp_path: Pa
     elmo_beam(*evaluate, *treebank, "--conllu_dev", tmp_path / "text").refuses("line 1")
     elmo_beam(*evaluate, "--input", tmp_path / "none").refuses("matches no file")
     elmo_beam("evaluate", "--model", tmp_path / "gone", *treebank).refuses(tmp_path / "gone")
-    (tmp_path / "empty").write_text("")
-    elmo_beam(*evaluate, *treebank, "--output", tmp_path).refuses(tmp_path)
+    elmo_beam(*evaluate, "--input", "x", "--sentences", "5").refuses("--sentences", code=2)
+    for output in (tmp_path / "none" / "f.json", "gs://bucket/f.json"):
+        elmo_beam(*evaluate, *treebank, "--output", output).refuses(output, "no such local folder")
+
+
+def test_a_text_without_a_sentence(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n \n")
+    flags = ("evaluate", "--model", trained, "--input", tmp_path / "empty.txt")
+    elmo_beam(*flags).refuses("empty.txt", "no sentence to predict")
+
+
+def test_where_every_tag_is_told(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.conllu"
+    path.write_text("1\tyes\t_\tINTJ" + "\t_" * 6 + "\n")
+    flags = ("--conllu_train", path, "--conllu_test", path)
+    ran = elmo_beam("evaluate", "--model", model, *flags).succeeds()
+    assert "from 95% to 100%" in ran.out and ran.out.count("100.0%") == 5

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from elmo.published import read_published
+from elmo.training.batches import Batch
+from elmo.training.trainer import Trainer
 from tests.command import elmo_beam, ended, files_of, process, read_rows, vectors, wait_for
 from tests.oracle import Oracle
 from tests.trainings import OPTIONS, perplexity, train
@@ -76,11 +78,31 @@ def test_evaluate_finds_the_perplexity_again(
     assert (found["forward"], found["backward"]) == pytest.approx(perplexity(trained), rel=1e-5)
 
 
+Steps = dict[int, tuple[int, int, float]]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    """What each step of this process is given: predictions, a sum of their targets, the rate."""
+    seen: Steps = {}
+    step = Trainer.step
+
+    def watched(self: Trainer, batch: Batch, number: int, rate: float) -> float:
+        assert number not in seen
+        seen[number] = len(batch), int(batch.targets.sum()), rate
+        return step(self, batch, number, rate)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    return seen
+
+
 def test_killed_twice_it_ends_as_an_unbroken_training_does(
-    learnable: Path, recipe: Path, tmp_path: Path
+    learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
 ) -> None:
     flags = ("--options", recipe, "--epochs", "12")
     assert train(learnable, tmp_path / "unbroken", *flags).code == 0
+    whole = dict(steps)
+    steps.clear()
     out = tmp_path / "killed"
     checkpoint = out / "training" / "checkpoint.npz"
     for _ in range(2):
@@ -92,12 +114,20 @@ def test_killed_twice_it_ends_as_an_unbroken_training_does(
         )
         started.send_signal(signal.SIGKILL)
         started.communicate()
+    with np.load(checkpoint) as kept:
+        at = json.loads(str(kept["state"]))["clock"]["step"]
     assert train(learnable, out, *flags).code == 0
-    steps = [
-        json.loads((o / "training.json").read_text())["steps"] for o in (out, tmp_path / "unbroken")
-    ]
-    assert steps[0] == steps[1]
+    assert 0 < at < len(whole), "killed too early or too late for this test"
+    assert steps == {number: given for number, given in whole.items() if number > at}
     assert perplexity(out) == pytest.approx(perplexity(tmp_path / "unbroken"), rel=0.01)
+
+
+def test_a_training_that_is_one_step_learns(
+    learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
+) -> None:
+    assert train(learnable, tmp_path / "m", "--options", recipe, "--epochs", "0.001").code == 0
+    ((_, _, rate),) = steps.values()
+    assert rate == OPTIONS["learning_rate_adam"]
 
 
 def test_ctrl_c_is_one_line(learnable: Path, recipe: Path, tmp_path: Path) -> None:
@@ -115,15 +145,28 @@ def test_ctrl_c_is_one_line(learnable: Path, recipe: Path, tmp_path: Path) -> No
 def test_init_from_goes_on_from_weights_and_softmax(
     trained: Path, learnable: Path, tmp_path: Path
 ) -> None:
-    fresh, more = tmp_path / "fresh", tmp_path / "more"
+    fresh, more, slow = tmp_path / "fresh", tmp_path / "more", tmp_path / "slow.json"
+    slow.write_text(json.dumps({**OPTIONS, "learning_rate_adam": 1e-6}))
     shutil.copytree(trained, fresh, ignore=shutil.ignore_patterns("training", "softmax.hdf5"))
     for model in (fresh, trained):
-        ran = train(learnable, more, "--init_from", model, "--epochs", "0.005")
+        ran = train(learnable, more, "--init_from", model, "--options", slow, "--epochs", "0.01")
         assert ran.code == 0, ran.err
-        found = perplexity(more)
-        assert json.loads((more / "options.json").read_text())["lstm"] == OPTIONS["lstm"]
         if model == trained:  # hardly trained on, it knows what it knew
-            assert found == pytest.approx(perplexity(trained), rel=0.2)
+            assert perplexity(more) == pytest.approx(perplexity(trained), rel=0.001)
         else:  # a softmax that begins anew knows nothing yet
-            assert min(found) > 1.5 * max(perplexity(trained))
+            assert min(perplexity(more)) > 1.5 * max(perplexity(trained))
         shutil.rmtree(more)
+
+
+def test_a_finished_models_files_are_written_again_where_they_are_gone(
+    trained: Path, learnable: Path, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    shutil.copytree(trained, out)
+    for name in ("weights.hdf5", "training.json"):
+        (out / name).unlink()
+    assert train(learnable, out, "--options", recipe, "--epochs", "8").code == 0
+    assert perplexity(out) == perplexity(trained)
+    got, want = (read_published(folder).arrays for folder in (out, trained))
+    for name in want:
+        np.testing.assert_array_equal(got[name], want[name])

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.command import elmo_beam, files_of
-from tests.trainings import OPTIONS, train
+from elmo.options import parse_options
+from tests.command import elmo_beam, files_of, write_model
+from tests.trainings import OPTIONS, sentences, train
 
 Mount = Callable[..., Path]
 
@@ -35,9 +36,14 @@ def test_other_settings_on_the_same_folder_are_refused(
         learnable = shutil.copy(learnable, tmp_path / "other.txt")
     else:
         flags["--tokenizer"] = "whitespace"
-    named = {"text": "--input"}.get(what, f"--{what}")
+    named = {
+        "epochs": ("--epochs 8.0, now 5.0",),
+        "options": ("--options dropout 0.1, now 0.5",),
+        "text": ("--input", "other.txt null, now", "now null"),
+        "tokenizer": ('--tokenizer "moses", now "whitespace"',),
+    }[what]
     words = [word for pair in flags.items() for word in pair]
-    train(learnable, out, *words).refuses(out, "other settings", named)
+    train(learnable, out, *words).refuses(out, "other settings", *named)
     assert {n: f[1] for n, f in files_of(out).items()} == {n: f[1] for n, f in before.items()}
 
 
@@ -81,7 +87,7 @@ def test_wrong_flags(learnable: Path, recipe: Path, tmp_path: Path) -> None:
     for flags in (
         ("--epochs", "0"),
         ("--epochs", "many"),
-        ("--options", recipe, "--init_from", "default"),
+        ("--epochs", "1e300"),
         ("--sampels", "3"),
     ):
         train(learnable, out, *flags).refuses(flags[0], code=2)
@@ -102,31 +108,69 @@ def test_a_folder_that_is_another_s(learnable: Path, recipe: Path, tmp_path: Pat
     assert list(files_of(out)) == ["thesis.tex"]
 
 
+def test_a_folder_of_theirs_that_has_a_training_folder(
+    learnable: Path, recipe: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "notes.txt").write_text("mine")
+    before = files_of(tmp_path)
+    train(learnable, tmp_path, "--options", recipe).refuses(tmp_path, "not empty")
+    assert files_of(tmp_path) == before
+
+
 def test_a_damaged_shard_stops_it_before_it_begins(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(b"\x1f\x8b not gzip")
     ran = train(tmp_path / "a.txt.gz", tmp_path / "model", "--options", recipe)
     ran.refuses("damaged", tmp_path / "a.txt.gz", "leave it out")
 
 
-def test_a_loss_that_is_not_finite_is_one_line(learnable: Path, tmp_path: Path) -> None:
-    """A model whose weights are too large for float32's arithmetic."""
-    wild = {**OPTIONS, "lstm": {**OPTIONS["lstm"], "cell_clip": None, "proj_clip": None}}
-    (tmp_path / "wild.json").write_text(
-        json.dumps({**wild, "learning_rate_adam": 1.0, "all_clip_norm_val": 1e29})
-    )
-    first = tmp_path / "first"
-    assert train(
-        learnable, first, "--options", tmp_path / "wild.json", "--epochs", "0.05"
-    ).code in (
-        0,
-        1,
-    )
-    with h5py.File(first / "weights.hdf5", "a") as file:
+def test_what_cannot_be_right_can_be_mended(recipe: Path, tmp_path: Path) -> None:
+    """Before the first checkpoint nothing binds: flags and files may change."""
+    path, out = tmp_path / "a.txt", tmp_path / "model"
+    path.write_text("only one sentence\n")
+    flags = ("--options", recipe, "--epochs", "0.5")
+    train(path, out, *flags).refuses("some hundred")
+    path.write_text(sentences(300))
+    assert train(path, out, *flags).code == 0
+
+
+def test_an_input_that_is_a_broken_link(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").symlink_to(tmp_path / "nowhere")
+    ran = train(tmp_path / "a.txt", tmp_path / "model", "--options", recipe)
+    ran.refuses("cannot be opened", "leave it out")
+
+
+def test_options_of_another_shape_than_init_from(
+    trained: Path, learnable: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps({**OPTIONS, "lstm": {**OPTIONS["lstm"], "dim": 13}}))
+    flags = ("--init_from", trained, "--options", path)
+    train(learnable, tmp_path / "model", *flags).refuses(path, trained, "another shape")
+
+
+def test_more_memory_than_there_is(learnable: Path, tmp_path: Path) -> None:
+    path = tmp_path / "huge.json"
+    huge = {**OPTIONS["lstm"], "dim": 1 << 24, "projection_dim": 1 << 24}
+    path.write_text(json.dumps({**OPTIONS, "lstm": huge}))
+    train(learnable, tmp_path / "model", "--options", path).refuses("out of memory", "lstm dim")
+
+
+def test_a_loss_that_is_not_finite_is_one_line_and_keeps_what_there_was(
+    learnable: Path, recipe: Path, tmp_path: Path
+) -> None:
+    wild, model = tmp_path / "wild.json", tmp_path / "model"
+    unbound = {**OPTIONS["lstm"], "cell_clip": None, "proj_clip": None}
+    options = {**OPTIONS, "lstm": unbound}
+    wild.write_text(json.dumps({**options, "learning_rate_adam": 1.0, "all_clip_norm_val": 1e29}))
+    start = write_model(tmp_path / "start", parse_options(json.dumps(options), "options"))
+    with h5py.File(start / "weights.hdf5", "a") as file:
         for direction in (0, 1):
             file[f"RNN_{direction}/RNN/MultiRNNCell/Cell1/LSTMCell/W_P_0"][:] = 3e38
-    train(learnable, tmp_path / "model", "--init_from", first).refuses(
-        "not finite", "learning_rate_adam"
-    )
+    flags = ("--init_from", start, "--options", wild)
+    train(learnable, model, *flags).refuses("not finite", "step 1:", "learning_rate_adam")
+    assert not (model / "weights.hdf5").exists()
+    assert not (model / "training" / "checkpoint.npz").exists()
 
 
 def test_a_full_disk_is_one_line_and_the_checkpoint_is_kept(

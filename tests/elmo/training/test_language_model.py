@@ -76,7 +76,10 @@ def test_states_are_the_oracles_top_layer(shape: str) -> None:
 def test_perplexity_by_hand() -> None:
     model = model_of(SMALL)
     w, b = (model.arrays[name].numpy().astype(np.float64) for name in (SOFTMAX_W, SOFTMAX_B))
-    for direction, got in enumerate(model.perplexity([batch_of(SMALL)] * 2)):
+    found = model.perplexity([batch_of(SMALL)] * 2)
+    assert (found.predictions, found.unknown) == (2 * 11, 2 * 2 * 2)  # of and yes
+    assert found.unknown_rate == 2 / 11
+    for direction, got in enumerate((found.forward, found.backward)):
         entropies = []
         for sentence, states in zip(SENTENCES, oracle_states(SMALL, direction), strict=True):
             tokens = [*sentence[::-1], "<S>"] if direction else [*sentence, "</S>"]
@@ -93,9 +96,20 @@ def test_sampling_every_word_is_the_whole_softmax() -> None:
     assert samples.tolist() == list(range(len(VOCABULARY)))
     states = model.states(*tensors(batch)[:3])
     loss = model.sampled_loss(states, tf.constant(batch.targets), tf.constant(samples), expected)
-    assert np.exp(float(loss)) == pytest.approx(
-        np.sqrt(np.prod(model.perplexity([batch]))), rel=1e-5
-    )
+    found = model.perplexity([batch])
+    assert np.exp(float(loss)) == pytest.approx(np.sqrt(found.forward * found.backward), rel=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 7 * 4, 7 * 4 + 1])
+def test_perplexity_in_parts_is_that_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """However few rows a product with the whole vocabulary may have."""
+    want = model_of(SMALL).perplexity([batch_of(SMALL)])
+    monkeypatch.setattr("elmo.training.language_model.LOGITS", most)
+    got = model_of(SMALL).perplexity([batch_of(SMALL)])
+    assert got.forward == pytest.approx(want.forward, rel=1e-6)
+    assert got.backward == pytest.approx(want.backward, rel=1e-6)
 
 
 def test_gradients_of_all_arrays_are_the_numerical_ones() -> None:
@@ -155,6 +169,12 @@ def test_samples_are_drawn_as_often_as_they_say() -> None:
         seen[samples] += 1
         told += expected
     np.testing.assert_allclose(seen / draws, told / draws, atol=0.03)
+
+
+def test_where_half_of_the_words_are_asked_for_all_are_given() -> None:
+    samples, expected = draw_samples(20, 10, (1,))
+    assert samples.tolist() == list(range(20)) and expected.tolist() == [1.0] * 20
+    assert len(draw_samples(21, 10, (1,))[0]) == 10
 
 
 def test_a_new_model_is_finite_and_of_the_options_shapes() -> None:

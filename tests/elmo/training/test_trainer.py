@@ -6,10 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from elmo.sentences import Sentences
 from elmo.training.batches import Batch, BatchMaker
-from elmo.training.language_model import initial_arrays, initial_softmax
+from elmo.training.language_model import (
+    draw_samples,
+    initial_arrays,
+    initial_softmax,
+    tensors,
+)
 from elmo.training.recipe import Recipe
 from elmo.training.trainer import Trainer, learning_rate
 from tests.command import SMALL
@@ -36,9 +42,10 @@ def test_it_learns_and_the_average_follows(batch: Batch) -> None:
     for number in range(1, 201):
         trainer.step(batch, number, 0.02)
     after, average = (m.perplexity([batch]) for m in (trainer.model, trainer.average))
-    for direction in (0, 1):
-        assert after[direction] < before[direction] / 2
-        assert after[direction] * 0.8 < average[direction] < before[direction] / 2
+    for direction in ("forward", "backward"):
+        first, last, averaged = (getattr(p, direction) for p in (before, after, average))
+        assert last < first / 2
+        assert last * 0.8 < averaged < first / 2
 
 
 def test_from_a_checkpoint_it_goes_on_as_if_unbroken(batch: Batch) -> None:
@@ -81,20 +88,33 @@ def test_the_averages_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "want"),
+    ("before", "after", "want"),
     [
-        (0, 0.0),
-        (750_000, 0.5 * (1 - 0.0075)),
-        (1_500_000, 1 - 0.015),
-        (50_000_000, 0.5),
-        (100_000_000, 0.0),
-        (100_000_500, 0.0),
+        (0, 5000, 0.005 / 1.5),
+        (745_000, 750_000, 0.5 * (1 - 0.00745)),
+        (1_500_000, 1_505_000, 1 - 0.015),
+        (50_000_000, 50_005_000, 0.5),
+        (99_995_000, 100_000_500, 0.00005),
+        (100_000_500, 100_005_000, 0.0),
     ],
 )
-def test_the_rate_rises_and_falls(tokens: int, want: float) -> None:
-    assert learning_rate(2.0, tokens, 100_000_000) == pytest.approx(2.0 * want)
+def test_the_rate_rises_and_falls(before: int, after: int, want: float) -> None:
+    assert learning_rate(2.0, before, after, 100_000_000) == pytest.approx(2.0 * want)
 
 
-def test_a_short_training_rises_for_a_tenth() -> None:
-    assert learning_rate(1.0, 50, 1000) == pytest.approx(0.5 * 0.95)
-    assert learning_rate(1.0, 100, 1000) == pytest.approx(0.9)
+def test_a_short_training_rises_for_a_tenth_and_one_step_is_one() -> None:
+    assert learning_rate(1.0, 40, 50, 1000) == pytest.approx(0.5 * 0.96)
+    assert learning_rate(1.0, 100, 110, 1000) == pytest.approx(0.9)
+    assert learning_rate(1.0, 0, 1000, 1000) == 1.0
+
+
+def test_gradients_that_are_not_finite_are_told(batch: Batch) -> None:
+    """The loss before the step may be finite all the same."""
+    trainer = new_trainer()
+    w = trainer.model.arrays["softmax/W"]
+    w.assign(w * 1e25)  # whose square is past float32
+    states = trainer.model.states(*tensors(batch)[:3])
+    samples, expected = draw_samples(len(VOCABULARY), 9, (0,))
+    loss = trainer.model.sampled_loss(states, batch.targets, tf.constant(samples), expected)
+    assert np.isfinite(float(loss))
+    assert not np.isfinite(trainer.step(batch, 1, 0.01))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elmo.errors import UserError
-from elmo.training.vocabulary import count_vocabulary, read_softmax, softmax_bytes, target_ids
+from elmo.training.vocabulary import read_softmax, softmax_bytes, target_ids, vocabulary_of
 from tests.command import SMALL
 
 SPECIAL = ["<S>", "</S>", "<UNK>"]
@@ -16,9 +16,9 @@ SPECIAL = ["<S>", "</S>", "<UNK>"]
 
 def test_words_stand_by_falling_frequency() -> None:
     tokens = ["rare", "often", "twice", "also", "never", "a\nline", "<S>"]
-    ids = np.array([0, 1, 1, 1, 2, 2, 3, 3, 5, 5, 5, 5, 6])
-    assert count_vocabulary(tokens, ids, 100) == [*SPECIAL, "often", "twice", "also", "rare"]
-    assert count_vocabulary(tokens, ids, 5) == [*SPECIAL, "often", "twice"]
+    counts = np.array([1, 3, 2, 2, 0, 4, 1])
+    assert vocabulary_of(tokens, counts, 100) == [*SPECIAL, "often", "twice", "also", "rare"]
+    assert vocabulary_of(tokens, counts, 5) == [*SPECIAL, "often", "twice"]
 
 
 def test_targets_of_unknown_words() -> None:
@@ -53,6 +53,16 @@ def test_a_damaged_one(tmp_path: Path) -> None:
     write(tmp_path, SPECIAL)
     (tmp_path / "softmax.hdf5").write_bytes(b"\x89HDF")
     with pytest.raises(UserError, match="cannot read the softmax"):
+        read_softmax(tmp_path, SMALL)
+
+
+@pytest.mark.parametrize("fault", ["words", "values"])
+def test_one_that_cannot_be_right(tmp_path: Path, fault: str) -> None:
+    write(tmp_path, ["the", *SPECIAL] if fault == "words" else SPECIAL)
+    if fault == "values":
+        w = np.full((3, SMALL.projection_dim), np.nan, np.float32)
+        (tmp_path / "softmax.hdf5").write_bytes(softmax_bytes(w, np.zeros(3, np.float32)))
+    with pytest.raises(UserError, match="must begin with <S>, </S>, <UNK>"):
         read_softmax(tmp_path, SMALL)
 
 
