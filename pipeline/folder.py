@@ -13,7 +13,7 @@ from typing import Any
 from elmo.errors import UserError
 from pipeline import __version__
 from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
-from transforms.settings import COMPARED, Settings
+from transforms.settings import COMPARED, Settings, read_settings
 from transforms.storage import (
     TEMPORARY,
     clear_temporary,
@@ -153,19 +153,6 @@ def _shown(name: str, value: Any) -> str:
     if name == "digest":
         return str(value)[:12]
     return ",".join(value) if isinstance(value, tuple) else str(value)
-
-
-def read_settings(layout: Layout) -> Settings:
-    """The settings of the run in a folder; UserError where there is none."""
-    text = read_bytes(layout.run)
-    if text is None:
-        raise UserError(f"{layout.root} is no run of elmo-beam: it has no run.json")
-    try:
-        return Settings.from_json(json.loads(text)["settings"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{layout.run} is damaged ({error}): start afresh with --overwrite"
-        ) from None
 
 
 def versions() -> dict[str, str]:

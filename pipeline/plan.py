@@ -10,6 +10,7 @@ import numpy as np
 
 from elmo.options import Options, parse_options
 from elmo.outputs import SENTENCE_OUTPUT, output_dim
+from elmo.preparation import covering_length
 from pipeline.console import complain, say
 from pipeline.embed import settings_of
 from pipeline.flags import DEFAULTS
@@ -109,7 +110,7 @@ def report(forecast: Forecast, settings: Settings, options: Options, rate: float
 
 def suggested_max_tokens(lengths: np.ndarray) -> int:
     """A round limit that keeps 99.9% of the sentences whole, at most the default."""
-    longest = float(np.percentile(lengths, 99.9, method="higher"))
+    longest = covering_length(lengths, 99.9)
     return min(int(np.ceil(longest / 10) * 10), DEFAULTS.max_tokens)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from transforms.accounts import Accounts, BlockKey, read_accounts
 from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
-from transforms.plan import Plan, current_plan, parse_plan, recorded_plan
+from transforms.plan import Plan, current_plan, recorded_plan
 from transforms.settings import Settings
-from transforms.storage import delete, join, list_names, read_bytes
+from transforms.storage import delete, join, list_names
 
 READERS = 16  # small files read at once: where they are remote, each takes a while
 
@@ -94,12 +94,6 @@ def read_state(
 
     with ThreadPoolExecutor(READERS) as pool:
         return RunState(list(pool.map(shard_state, paths)))
-
-
-def recorded_shards(layout: Layout) -> list[str]:
-    """The paths of all shards that the run has plans of."""
-    texts = (read_bytes(join(layout.plan, name)) for name in list_names(layout.plan))
-    return sorted(plan.shard.path for plan in map(parse_plan, texts) if plan)
 
 
 def delete_stale(layout: Layout, state: RunState) -> None:

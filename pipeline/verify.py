@@ -14,14 +14,15 @@ from elmo.errors import cause_of
 from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import complain, say
-from pipeline.folder import layout_of, read_settings, refuse_running
+from pipeline.folder import layout_of, refuse_running
 from pipeline.report import Session, accounts_in, manifest_accounts, manifest_of, problems
-from pipeline.state import RunState, read_state, recorded_shards
+from pipeline.state import RunState, read_state
 from transforms.accounts import Accounts, accounts_path, part_path, rejects_path
 from transforms.formats import FORMATS
 from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
+from transforms.plan import recorded_shards
 from transforms.schema import part_schema
-from transforms.settings import Settings
+from transforms.settings import Settings, read_settings
 from transforms.storage import exists, join, list_names, local_copy, read_bytes
 from transforms.write import file_digest
 

@@ -18,7 +18,7 @@ from transforms.layout import Layout
 from transforms.parquet_rows import ParquetRows
 from transforms.settings import Settings
 from transforms.shards import Damaged, Shard, TextStream, check_magic, stat_shard
-from transforms.storage import read_bytes, write_bytes
+from transforms.storage import join, list_names, read_bytes, write_bytes
 
 CHUNK = 4 << 20
 SPAN_BLOCKS = 16  # blocks a span, where a reader can seek
@@ -88,6 +88,12 @@ def parse_plan(text: bytes | None) -> Plan | None:
         return None if text is None else Plan.from_json(text)
     except (ValueError, TypeError, KeyError):  # a file that lost its bytes with the power, say
         return None
+
+
+def recorded_shards(layout: Layout) -> list[str]:
+    """The paths of all shards that the run has plans of."""
+    texts = (read_bytes(join(layout.plan, name)) for name in list_names(layout.plan))
+    return sorted(plan.shard.path for plan in map(parse_plan, texts) if plan)
 
 
 def write_plan(layout: Layout, plan: Plan) -> None:

@@ -7,6 +7,10 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from elmo.errors import UserError
+from transforms.layout import Layout
+from transforms.storage import read_bytes
+
 LIMIT_LINE = 1 << 20  # bytes; a longer line is rejected without being held
 
 
@@ -56,3 +60,16 @@ class Settings:
 
 
 COMPARED = tuple(f.name for f in fields(Settings) if f.name not in ("model", "memory", "options"))
+
+
+def read_settings(layout: Layout) -> Settings:
+    """The settings of the run in a folder; UserError where there is none."""
+    text = read_bytes(layout.run)
+    if text is None:
+        raise UserError(f"{layout.root} is no run of elmo-beam: it has no run.json")
+    try:
+        return Settings.from_json(json.loads(text)["settings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{layout.run} is damaged ({error}): start afresh with --overwrite"
+        ) from None

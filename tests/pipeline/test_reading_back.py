@@ -1,0 +1,144 @@
+"""A run read back: the same numbers as the part files hold, in the input's order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.command import SMALL, Job, random_lines, read_rows, vectors
+from tests.refusal import refused
+from transforms.readers import Run, open_run, tf_dataset
+
+OUTPUTS = ("word_emb", "elmo", "default")
+FLAGS = ("--block_size", "1k", "--outputs", ",".join(OUTPUTS), "--id_field", "key")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, Job]:
+    """The same two shards in both formats; names that sort otherwise than their hashes."""
+    jobs = {}
+    for name in ("parquet", "tfrecord"):
+        job = Job(tmp_path_factory.mktemp(name), model)
+        for shard in ("b", "a"):
+            lines = random_lines(60, seed=ord(shard)).splitlines()
+            records = [json.dumps({"text": t, "key": f"{shard}{i}"}) for i, t in enumerate(lines)]
+            job.file(f"{shard}.jsonl", "\n".join([*records, "bad"]))
+        job.embed(*FLAGS, "--format", name).succeeds()
+        jobs[name] = job
+    return jobs
+
+
+@pytest.fixture(params=["parquet", "tfrecord"])
+def run(request: pytest.FixtureRequest, written: dict[str, Job]) -> Run:
+    return open_run(str(written[request.param].out))
+
+
+@pytest.fixture
+def rows(written: dict[str, Job]) -> pa.Table:
+    """All rows by pyarrow, in the input's order."""
+    table = read_rows(written["parquet"].out)
+    return table.sort_by([("shard", "ascending"), ("line", "ascending")])
+
+
+def lengths(rows: pa.Table) -> np.ndarray:
+    return np.asarray(rows["num_tokens"].combine_chunks())
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_arrays_are_the_parts_numbers(run: Run, rows: pa.Table, output: str) -> None:
+    got, offsets = run.arrays(output)
+    want = vectors(rows, output)
+    assert got.dtype == np.float32 and got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-6)
+    each = np.ones(120, int) if output == "default" else lengths(rows)
+    assert offsets.tolist() == [0, *np.cumsum(each).tolist()]
+
+
+def test_tables_have_the_columns_asked_for(run: Run, rows: pa.Table) -> None:
+    table = pa.concat_tables(run.tables(["offset", "tokens"]))
+    assert table.column_names == ["offset", "tokens"]
+    assert table["tokens"].to_pylist() == rows["tokens"].to_pylist()
+    assert table["offset"].to_pylist() == rows["offset"].to_pylist()
+    assert len(list(run.tables())) > 4
+    with refused("no column 'elmos'", "default"):
+        list(run.tables(["elmos"]))
+
+
+def test_a_data_frame(run: Run, rows: pa.Table) -> None:
+    frame = run.dataframe(["num_tokens", "default"])
+    assert list(frame.columns) == ["num_tokens", "default"]
+    np.testing.assert_allclose(np.stack(frame["default"]), vectors(rows, "default"), atol=1e-6)
+
+
+def labels_of(run: Run, rows: pa.Table) -> dict[object, int]:
+    """A label a row, by the key that the format keeps."""
+    if run.settings.format == "parquet":
+        return {key: i for i, key in enumerate(rows["id"].to_pylist())}
+    names = [name.replace("/parquet", "/tfrecord") for name in rows["shard"].to_pylist()]
+    folder = Path(run.shards[0]).parent
+    names = [str(folder / Path(name).name) for name in names]
+    return {key: i for i, key in enumerate(zip(names, rows["offset"].to_pylist(), strict=True))}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_padded_batches_with_labels(run: Run, rows: pa.Table, output: str) -> None:
+    want, sizes, seen = vectors(rows, output), lengths(rows), 0
+    starts = np.cumsum([0, *sizes])
+    for features, label in tf_dataset(run, output, 16, labels_of(run, rows)):
+        assert label.numpy().tolist() == list(range(seen, seen + len(label)))
+        if output == "default":
+            np.testing.assert_allclose(features, want[seen : seen + len(label)], atol=1e-6)
+        else:
+            for i in range(len(label)):
+                mask = features["mask"][i].numpy()
+                assert mask.tolist() == [j < sizes[seen + i] for j in range(len(mask))]
+                own = want[starts[seen + i] : starts[seen + i + 1]]
+                got = features["vectors"][i].numpy()
+                np.testing.assert_allclose(got[mask], own, rtol=0, atol=1e-6)
+                assert not got[~mask].any()
+        seen += len(label)
+    assert seen == 120
+
+
+def test_batches_without_labels(run: Run) -> None:
+    shapes = [batch["vectors"].shape for batch in tf_dataset(run, "word_emb", 50)]
+    assert [s[0] for s in shapes] == [50, 50, 20]
+    assert {s[2] for s in shapes} == {SMALL.projection_dim}
+
+
+def test_labels_by_shard_and_line(written: dict[str, Job], model: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path, model)
+    path = job.file("a.txt", "One two. Three four.\n\nFive.\n")
+    job.embed("--split_sentences", "--outputs", "default").succeeds()
+    run = open_run(str(job.out))
+    labels = {(str(path), 0): "first", (str(path), 2): "last"}
+    assert [label for _, label in run.rows("default", labels)] == ["first", "first", "last"]
+    del labels[str(path), 2]
+    with refused("no label for", "a.txt", "2"):
+        list(run.rows("default", labels))
+
+
+def test_a_run_that_has_not_ended(model: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path, model)
+    job.file("a.txt", "One two.\n")
+    job.file("b.txt.gz", "no gzip")
+    assert job.embed("--outputs", "default").code == 1
+    with refused(job.out, "not complete", "allow_incomplete"):
+        open_run(str(job.out))
+    vectors, _ = open_run(str(job.out), allow_incomplete=True).arrays("default")
+    assert vectors.shape == (1, 2 * SMALL.projection_dim)
+    with refused(tmp_path, "no run of elmo-beam"):
+        open_run(str(tmp_path))
+
+
+def test_a_run_without_a_row(model: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path, model)
+    job.file("a.txt", "\n")
+    job.embed("--outputs", "elmo,default").succeeds()
+    for output in ("elmo", "default"):
+        vectors, offsets = open_run(str(job.out)).arrays(output)
+        assert vectors.shape == (0, 2 * SMALL.projection_dim) and offsets.tolist() == [0]
