@@ -82,6 +82,10 @@ def _dispatch(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
         from pipeline.evaluate import evaluate
 
         return evaluate(args)
+    if args.command == "elmo":
+        from pipeline.allennlp import elmo
+
+        return elmo(args, stop)
     if args.command == "verify":
         from pipeline.verify import verify
 

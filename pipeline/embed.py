@@ -31,7 +31,19 @@ KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts
 
 
 def embed(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
-    """Run the command; 0 only where every line of every input is accounted for.
+    """Run the command; 0 only where every line of every input is accounted for."""
+    layout, state, session = run_job(args, options, stop)
+    say(summary(layout, state, session))
+    lines = problems(state)
+    for line in lines:
+        complain(line)
+    return 1 if lines else 0
+
+
+def run_job(
+    args: argparse.Namespace, options: Any, stop: Stopper
+) -> tuple[Layout, RunState, Session]:
+    """Run what is left to do, and account for it.
 
     options: Beam's, or None where the command line had none.
     """
@@ -48,11 +60,7 @@ def embed(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
             session, state = _run(layout, settings, state, options, stop)
         delete_stale(layout, state)
         finish(layout, state, settings, session)
-    say(summary(layout, state, session))
-    lines = problems(state)
-    for line in lines:
-        complain(line)
-    return 1 if lines else 0
+    return layout, state, session
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

@@ -53,6 +53,7 @@ def parser() -> Parser:
     )
     _add_train(commands)
     _add_evaluate(commands)
+    _add_elmo(commands)
     verify = commands.add_parser("verify", help="re-read everything a run wrote, and check it")
     verify.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
     inspect = commands.add_parser("inspect", help="show a run to a person")
@@ -111,6 +112,25 @@ def _add_evaluate(commands: Commands) -> None:
         "--sentences", type=count, metavar="N", help="fit on the first N of --conllu_train only"
     )
     _add_text(evaluate)
+
+
+def _add_elmo(commands: Commands) -> None:
+    elmo = commands.add_parser(
+        "elmo",
+        help="what `allennlp elmo` did, with its flags and its one HDF5 file",
+        description="Embed tokenized sentences, a line each, into one HDF5 file as AllenNLP wrote.",
+    )
+    elmo.add_argument("input_file", type=path, help="tokens parted by spaces, a sentence a line")
+    elmo.add_argument("output_file", type=path, help="the HDF5 file to write")
+    layers = elmo.add_mutually_exclusive_group(required=True)
+    layers.add_argument("--all", action="store_true", help="all layers")
+    layers.add_argument("--top", action="store_true", help="the top layer")
+    layers.add_argument("--average", action="store_true", help="the mean of all layers")
+    elmo.add_argument("--options-file", type=path, metavar="FILE", help="the model's options.json")
+    elmo.add_argument("--weight-file", type=path, metavar="FILE", help="and its HDF5 weights")
+    elmo.add_argument("--batch-size", type=count, metavar="N", help="taken, and changes nothing")
+    elmo.add_argument("--use-sentence-keys", action="store_true", help="sentences as names")
+    elmo.add_argument("--forget-sentences", action="store_true", help="without sentence_to_index")
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:

@@ -20,11 +20,12 @@ class Stopper:
     """Answers the signals while it is entered; `describe` gives the line to say.
 
     Every file is whole or absent at any moment, so nothing need be wound down; Beam's own way of
-    stopping takes long and prints tracebacks.
+    stopping takes long and prints tracebacks. `clean_up` removes what a command has in work.
     """
 
     def __init__(self) -> None:
         self.describe: Callable[[], str] = lambda: "stopped"
+        self.clean_up: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Stopper:
         self._before = {n: signal.signal(n, self._stop) for n in SIGNALS}
@@ -40,6 +41,7 @@ class Stopper:
         for child in descendants(os.getpid()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
+        self.clean_up()
         os._exit(128 + number)
 
 
