@@ -90,6 +90,10 @@ def _dispatch(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
         from pipeline.verify import verify
 
         return verify(args.output)
+    if args.command == "report":
+        from pipeline.page import report
+
+        return report(args.output)
     from pipeline.inspect import inspect
 
     return inspect(args.output, args.rows, args.word)

@@ -56,6 +56,8 @@ def parser() -> Parser:
     _add_elmo(commands)
     verify = commands.add_parser("verify", help="re-read everything a run wrote, and check it")
     verify.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
+    report = commands.add_parser("report", help="a run on one page of HTML, DIR/report.html")
+    report.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
     inspect = commands.add_parser("inspect", help="show a run to a person")
     inspect.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
     inspect.add_argument("--rows", type=count, default=3, metavar="N", help="rows to show (3)")

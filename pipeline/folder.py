@@ -72,7 +72,7 @@ def clear(layout: Layout) -> None:
     What says that blocks are done goes first and the settings last, so that a clearing that was
     cut off is no finished run, and can be taken up.
     """
-    for path in (layout.success, layout.manifest, layout.error_log):
+    for path in (layout.success, layout.manifest, layout.error_log, layout.page):
         delete(path)
     for folder in (layout.blocks, layout.plan, layout.rejects, layout.parts):
         for name in list_names(folder):

@@ -53,6 +53,11 @@ class Layout:
         return join(self.root, "_SUCCESS")
 
     @property
+    def page(self) -> str:
+        """The run on one page, for a person."""
+        return join(self.root, "report.html")
+
+    @property
     def error_log(self) -> str:
         """The traceback of a failure that the command cannot explain in one line."""
         return join(self.root, "error.log")
