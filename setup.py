@@ -45,6 +45,7 @@ setup(
             "polars",
             "pytest",
             "ruff",
+            "scikit-learn",  # for the examples
         ],
     },
     entry_points={"console_scripts": ["elmo-beam = pipeline.cli:main"]},
