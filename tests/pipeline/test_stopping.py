@@ -143,7 +143,7 @@ def test_sigterm_to_a_command_of_two_processes_leaves_none_behind(broken: Job, w
         assert len(workers) >= 2
         started.send_signal(signal.SIGTERM)
         ran = ended(started, 5)  # until every process that could write to the terminal is gone
-        assert [pid for pid in workers if alive(pid)] == []
+        wait_for(lambda: not any(alive(pid) for pid in workers), 2)  # to die takes a moment
     assert_stopped(ran, signal.SIGTERM, broken)
     ends_like(broken, whole)
 
@@ -162,6 +162,6 @@ def test_workers_of_a_command_that_was_killed_go_away_and_ctrl_c_stops_the_next_
         workers = descendants(started.pid)
         os.killpg(started.pid, signal.SIGINT)  # a terminal sends it to every process
         ran = ended(started, 5)
-        assert [pid for pid in workers if alive(pid)] == []
+        wait_for(lambda: not any(alive(pid) for pid in workers), 2)  # to die takes a moment
     assert_stopped(ran, signal.SIGINT, broken)
     ends_like(broken, whole)

@@ -99,7 +99,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 def test_killed_twice_it_ends_as_an_unbroken_training_does(
     learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
 ) -> None:
-    flags = ("--options", recipe, "--epochs", "12")
+    flags = ("--options", recipe, "--epochs", "8")
     assert train(learnable, tmp_path / "unbroken", *flags).code == 0
     whole = dict(steps)
     steps.clear()
