@@ -54,8 +54,7 @@ def _forward(
     width, dim = options.projection_dim, options.lstm_dim
     steps, sentences = tf.shape(x)[0], tf.shape(x)[1]
     w_input, w_state = w[:width], w[width:]
-    flat = tf.reshape(x, [-1, width])
-    input_gates = tf.reshape(tf.matmul(flat, w_input) + b, [steps, sentences, 4 * dim])
+    input_gates = tf.reshape(tf.matmul(_flat(x, width), w_input) + b, [steps, sentences, 4 * dim])
 
     def step(t: tf.Tensor, c: tf.Tensor, h: tf.Tensor, kept: list[Any]) -> tuple[Any, ...]:
         i, j, f, o = tf.split(input_gates[t] + tf.matmul(h, w_state), 4, axis=1)
@@ -127,7 +126,7 @@ def _backward(
     start = (steps - 1, *end, made)
     *_, made = tf.while_loop(lambda t, *_: t >= 0, step, start, parallel_iterations=1)
     d_gates, d_outputs, cell_outputs = (array.concat() for array in made)
-    states = tf.reshape(tf.concat([tf.zeros_like(outputs[:1]), outputs[:-1]], 0), [-1, width])
+    states = _flat(tf.concat([tf.zeros_like(outputs[:1]), outputs[:-1]], 0), width)
     d_w = [tf.matmul(rows, d_gates, transpose_a=True) for rows in (_flat(x, width), states)]
     gradients = (
         tf.reshape(tf.matmul(d_gates, w_input, transpose_b=True), tf.shape(x)),

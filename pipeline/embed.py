@@ -16,12 +16,12 @@ from elmo.errors import UserError
 from elmo.models import read_weights
 from elmo.outputs import checked_outputs
 from pipeline.console import complain, say
-from pipeline.folder import folder_taken, layout_of, settle
+from pipeline.folder import folder_taken, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state
 from pipeline.stopping import Stopper, beside
-from transforms.layout import Layout, shard_stem
+from transforms.layout import Layout, layout_of, shard_stem
 from transforms.plan import recorded_shards
 from transforms.settings import Settings
 from transforms.shards import Damaged, expand_inputs, stat_shard

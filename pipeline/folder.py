@@ -29,11 +29,6 @@ from transforms.storage import (
 LIBRARIES = ("apache-beam", "tensorflow", "tensorflow-hub", "pyarrow", "numpy", "sacremoses")
 
 
-def layout_of(output: str) -> Layout:
-    """The layout below `--output`, absolute where local."""
-    return Layout(output.rstrip("/") if is_remote(output) else os.path.abspath(output))
-
-
 @contextmanager
 def folder_taken(layout: Layout, overwrite: bool) -> Iterator[None]:
     """Hold the folder, made if need be; UserError where it is another's, or in use.

@@ -10,11 +10,10 @@ import pyarrow as pa
 from elmo.errors import UserError
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import say
-from pipeline.folder import layout_of
 from pipeline.report import Session, problems, summary
 from pipeline.state import read_state
 from transforms.formats import FORMATS
-from transforms.layout import Layout
+from transforms.layout import Layout, layout_of
 from transforms.plan import recorded_shards
 from transforms.settings import Settings, read_settings
 from transforms.storage import join, list_names, local_copy

@@ -15,12 +15,11 @@ import pyarrow as pa
 
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import say
-from pipeline.folder import layout_of
 from pipeline.progress import duration
 from pipeline.report import problems
 from pipeline.state import RunState, read_state
 from pipeline.svg import COLOURS, Point, histogram, scatter
-from transforms.layout import Layout
+from transforms.layout import Layout, layout_of
 from transforms.plan import recorded_shards
 from transforms.readers import Run, open_run
 from transforms.settings import read_settings

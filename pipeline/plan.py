@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from elmo.options import Options, parse_options
+from elmo.options import Options
 from elmo.outputs import SENTENCE_OUTPUT, output_dim
 from elmo.preparation import covering_length
 from pipeline.console import complain, say
@@ -55,7 +54,7 @@ def plan(args: argparse.Namespace) -> int:
     paths = expand_inputs(args.input)
     settings = settings_of(args)
     forecast = forecast_of(paths, settings)
-    options = parse_options(json.dumps(settings.options), "the model")
+    options = settings.model_options
     say(report(forecast, settings, options, args.rate))
     for path, cause in forecast.damaged:
         complain(damage_line(path, cause))

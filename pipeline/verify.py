@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,15 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from elmo.errors import cause_of
-from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import complain, say
-from pipeline.folder import layout_of, refuse_running
+from pipeline.folder import refuse_running
 from pipeline.report import Session, accounts_in, manifest_accounts, manifest_of, problems
 from pipeline.state import RunState, read_state
 from transforms.accounts import Accounts, accounts_path, part_path, rejects_path
 from transforms.formats import FORMATS
-from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout
+from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout, layout_of
 from transforms.plan import recorded_shards
 from transforms.schema import part_schema
 from transforms.settings import Settings, read_settings
@@ -109,7 +107,7 @@ def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iter
     if not table.num_rows:
         return
     if settings.format == "parquet":
-        options = parse_options(json.dumps(settings.options), "run.json")
+        options = settings.model_options
         if table.schema.remove_metadata() != part_schema(settings, options):
             yield "has other columns than its run"
             return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 
-from transforms.storage import join
+from transforms.storage import is_remote, join
 
 MAX_BASE = 180  # bytes of a shard's name in a part's: file systems allow 255 in all
 
@@ -70,6 +71,11 @@ class Layout:
     def plan_of(self, shard: str) -> str:
         """The plan of a shard's blocks."""
         return join(self.plan, f"{shard_stem(shard)}.json")
+
+
+def layout_of(output: str) -> Layout:
+    """The layout below an output folder, absolute where local."""
+    return Layout(output.rstrip("/") if is_remote(output) else os.path.abspath(output))
 
 
 PLAN_NAME = re.compile(r".+-[0-9a-f]{8}\.json")

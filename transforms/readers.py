@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elmo.errors import UserError
-from elmo.options import parse_options
 from elmo.outputs import SENTENCE_OUTPUT, output_dim
 from transforms.formats import FORMATS
-from transforms.layout import BLOCK_NAME, Layout, shard_stem
+from transforms.layout import BLOCK_NAME, Layout, layout_of, shard_stem
 from transforms.plan import recorded_shards
 from transforms.settings import Settings, read_settings
-from transforms.storage import exists, is_remote, join, list_names, local_copy
+from transforms.storage import exists, join, list_names, local_copy
 
 Key = str | tuple[str, int]
 
@@ -97,7 +94,7 @@ class Run:
 
     def dim(self, output: str) -> int:
         """The width of an output's vectors."""
-        return output_dim(parse_options(json.dumps(self.settings.options), "the run"), output)
+        return output_dim(self.settings.model_options, output)
 
     def _vectors(self, table: pa.Table, output: str) -> np.ndarray:
         """A column of vectors as one array: [tokens, dim], or [sentences, dim] for `default`."""
@@ -118,7 +115,7 @@ class Run:
 
 def open_run(folder: str, allow_incomplete: bool = False) -> Run:
     """The run in an output folder; UserError where it has not ended, unless that is allowed."""
-    layout = Layout(folder.rstrip("/") if is_remote(folder) else os.path.abspath(folder))
+    layout = layout_of(folder)
     settings = read_settings(layout)
     if not allow_incomplete and not exists(layout.success):
         raise UserError(f"the run in {layout.root} is not complete: {INCOMPLETE}")

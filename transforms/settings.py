@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from elmo.errors import UserError
+from elmo.options import Options, parse_options
 from transforms.layout import Layout
 from transforms.storage import read_bytes
 
@@ -47,6 +48,11 @@ class Settings:
         """Hexadecimal; alike for settings that give the same part files."""
         compared = {name: value for name, value in self.to_json().items() if name in COMPARED}
         return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def model_options(self) -> Options:
+        """`options` as the model's floor has them; UserError where they are damaged."""
+        return parse_options(json.dumps(self.options), "run.json")
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON keeps them: tuples as lists."""

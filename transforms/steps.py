@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler
 
 from elmo.models import Engine, load_engine
-from elmo.options import parse_options
 from transforms.accounts import Accounts
 from transforms.embed import EmbeddedBlock, embed_block
 from transforms.layout import Layout
@@ -69,7 +67,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, Engine]):
     def load_model(self) -> Engine:
         """The run's model; UserError where it is not the one that the command saw."""
         s = self._settings
-        options = parse_options(json.dumps(s.options), "the run's settings")
+        options = s.model_options
         return load_engine(s.model, s.engine, s.memory, options, s.digest)
 
     def run_inference(
