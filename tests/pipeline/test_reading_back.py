@@ -11,7 +11,7 @@ import pytest
 
 from tests.command import SMALL, Job, random_lines, read_rows, vectors
 from tests.refusal import refused
-from transforms.readers import Run, open_run, tf_dataset
+from transforms.readers import Run, open_run, tf_dataset, torch_dataset
 
 OUTPUTS = ("word_emb", "elmo", "default")
 FLAGS = ("--block_size", "1k", "--outputs", ",".join(OUTPUTS), "--id_field", "key")
@@ -108,6 +108,22 @@ def test_batches_without_labels(run: Run) -> None:
     shapes = [batch["vectors"].shape for batch in tf_dataset(run, "word_emb", 50)]
     assert [s[0] for s in shapes] == [50, 50, 20]
     assert {s[2] for s in shapes} == {SMALL.projection_dim}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pytorch_gets_each_sentence_once(run: Run, rows: pa.Table, workers: int) -> None:
+    data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
+    want, starts = vectors(rows, "elmo"), np.cumsum([0, *lengths(rows)])
+    dataset = torch_dataset(run, "elmo", labels_of(run, rows))
+    seen = []
+    for tensor, label in data.DataLoader(dataset, batch_size=None, num_workers=workers):
+        own = want[starts[label] : starts[label + 1]]
+        np.testing.assert_allclose(tensor.numpy(), own, rtol=0, atol=1e-6)
+        seen.append(label)
+    assert sorted(seen) == list(range(120))
+    if not workers:
+        assert seen == sorted(seen)
+    assert len(list(torch_dataset(run, "default"))) == 120
 
 
 def test_labels_by_shard_and_line(written: dict[str, Job], model: Path, tmp_path: Path) -> None:
