@@ -48,5 +48,10 @@ setup(
             "scikit-learn",  # for the examples
         ],
     },
-    entry_points={"console_scripts": ["elmo-beam = pipeline.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "elmo-beam = pipeline.cli:main",
+            "elmo-beam-worker = pipeline.worker:main",
+        ]
+    },
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from typing import Any, NoReturn
 
 from elmo.errors import UserError
 from pipeline import flags
 from pipeline.console import complain, prepare, say
-from pipeline.stopping import Stopper
+from pipeline.stopping import Stopper, leave
 
 STOPPED = "stopped before anything was done; the same command continues"
 
@@ -20,8 +19,7 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     code = run(sys.argv[1:])
     say("", end="")  # what argparse has printed is still in the buffer
-    # Beam and TensorFlow leave threads behind that can hold up, or break, an orderly end.
-    os._exit(code)
+    leave(code)
 
 
 def run(argv: list[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import re
 import resource
@@ -116,22 +115,23 @@ def _run(
     from pipeline.graph import embed_shards
 
     options = options or beam_options([], "embed")
-    if not is_local(options):
-        logging.getLogger().setLevel(logging.WARNING)
     pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
+    embed_shards(pipeline, shards, layout, settings)
 
-    def work() -> Any:
-        embed_shards(pipeline, shards, layout, settings)
-        result = pipeline.run()
-        result.wait_until_finish()
-        return result
+    def finished(job: Any) -> Any:
+        job.wait_until_finish()
+        return job
 
     began = time.monotonic()
     progress = Progress(layout, state)
     stop.describe = progress.stopped
     try:
-        result = beside(work, progress.update, progress.interval)
+        if is_local(options):
+            result = beside(lambda: finished(pipeline.run()), progress.update, progress.interval)
+        else:
+            job = _submitted(pipeline, stop)
+            result = beside(lambda: finished(job), progress.update, progress.interval)
     except BaseException as error:
         raise _told(error, layout) from None
     finally:
@@ -145,6 +145,14 @@ def _run(
         peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE,
     )
     return session, after
+
+
+def _submitted(pipeline: Any, stop: Stopper) -> Any:
+    """A job handed over to its engine, which a signal cancels."""
+    job = pipeline.run()  # in the main thread, since Beam sets a signal handler of its own
+    stop.arm()
+    stop.clean_up = job.cancel
+    return job
 
 
 def _model_load(result: Any) -> float | None:

@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CLEAN_WITHIN = 3  # seconds; an engine may not answer
 Result = TypeVar("Result")
 
 
@@ -20,7 +21,8 @@ class Stopper:
     """Answers the signals while it is entered; `describe` gives the line to say.
 
     Every file is whole or absent at any moment, so nothing need be wound down; Beam's own way of
-    stopping takes long and prints tracebacks. `clean_up` removes what a command has in work.
+    stopping takes long and prints tracebacks. `clean_up` removes what a command has in work, or
+    cancels the job that an engine has.
     """
 
     def __init__(self) -> None:
@@ -28,8 +30,14 @@ class Stopper:
         self.clean_up: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Stopper:
-        self._before = {n: signal.signal(n, self._stop) for n in SIGNALS}
+        self._before = {n: signal.getsignal(n) for n in SIGNALS}
+        self.arm()
         return self
+
+    def arm(self) -> None:
+        """Answer the signals, also where a library has taken them over."""
+        for number in SIGNALS:
+            signal.signal(number, self._stop)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
@@ -38,11 +46,22 @@ class Stopper:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
         os.write(2, f"{start}elmo-beam: {self.describe()}\n".encode())
-        for child in descendants(os.getpid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        self.clean_up()
-        os._exit(128 + number)
+        cleaning = threading.Thread(target=self.clean_up, daemon=True)
+        cleaning.start()
+        cleaning.join(CLEAN_WITHIN)
+        leave(128 + number)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process and those below it, at once.
+
+    Beam and TensorFlow leave threads behind that can hold up, or break, an orderly end; a job
+    server that Beam has started would stay.
+    """
+    for child in descendants(os.getpid()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    os._exit(code)
 
 
 def beside(work: Callable[[], Result], tick: Callable[[], None], interval: float) -> Result:
@@ -74,7 +93,7 @@ def beside(work: Callable[[], Result], tick: Callable[[], None], interval: float
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes below one, where the system has /proc; workers of multi_processing."""
+    """The processes below one, where the system has /proc; workers, a job server."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

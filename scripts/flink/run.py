@@ -1,0 +1,59 @@
+"""Run one elmo-beam command on a Flink cluster that lives only as long: JobManager, TaskManagers.
+
+python scripts/flink/run.py embed --input … --output … [any other flag of elmo-beam or Beam]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster import Cluster
+from install import Missing, install
+
+TASK_MANAGERS = 2
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "elmo-beam"
+
+
+def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
+    """Beam's flags for the cluster: workers are processes of ours, which share the cores."""
+    threads = str(max(1, (os.cpu_count() or 1) // slots))
+    worker = Path(sys.executable).with_name("elmo-beam-worker")
+    environment = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
+    return [
+        "--runner=FlinkRunner",
+        f"--flink_master={cluster.master}",
+        "--flink_version=1.19",
+        f"--flink_job_server_jar={job_server}",
+        f"--parallelism={slots}",
+        "--environment_type=PROCESS",
+        f"--environment_config={json.dumps({'command': str(worker), 'env': environment})}",
+    ]
+
+
+def main() -> int:
+    """The command's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("command", choices=["embed"], help="of elmo-beam; its flags follow")
+    args, flags = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        flink = install(CACHE)
+    except Missing as missing:
+        sys.exit(f"flink: {missing}")
+    with Cluster(flink, TASK_MANAGERS) as cluster:
+        print(f"Flink at http://{cluster.master}, logs in {cluster.folder}", file=sys.stderr)
+        elmo_beam = [sys.executable, "-m", "pipeline", args.command, *flags]
+        beam = flink_flags(cluster, flink.job_server, TASK_MANAGERS)
+        # Beam leaves its job server's folder behind: let it be the cluster's.
+        own = {**os.environ, "TMPDIR": str(cluster.folder / "tmp")}
+        return subprocess.run([*elmo_beam, *beam], env=own).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
