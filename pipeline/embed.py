@@ -176,6 +176,12 @@ def _told(error: BaseException, layout: Layout) -> UserError:
     ours = re.findall(r"UserError: (.+)", str(error))
     if ours:
         return UserError(re.sub(r"( \[while running .*)?$", "", ours[-1]))
+    package = re.findall(r"No module named '(?:elmo|transforms|pipeline)\b.*?'", str(error))
+    if package:
+        return UserError(
+            f"a worker has no elmo-beam ({package[0]}): install the same version wherever the "
+            "engine starts its workers"
+        )
     trace = "".join(traceback.format_exception(error))
     write_bytes(layout.root, layout.error_log, trace.encode())
     last = str(error).strip().splitlines()[-1:] or [""]

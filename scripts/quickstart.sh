@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to contextual vectors: sets up .venv, embeds the sample text, shows a word.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/venv.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/venv.sh" ""
 
 .venv/bin/elmo-beam embed --input 'scripts/sample/*' --output out/sample
 echo

@@ -1,0 +1,183 @@
+"""A real Flink cluster of two TaskManagers, each with worker processes, against a local run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.command import (
+    ROOT,
+    Job,
+    descendants,
+    ended,
+    process,
+    random_lines,
+    running,
+    vectors,
+    wait_for,
+    write_model,
+)
+
+sys.path.insert(0, str(ROOT / "scripts" / "flink"))
+from cluster import Cluster
+from install import Flink, Missing, install
+from run import CACHE, TASK_MANAGERS, flink_flags
+
+VECTORS = ("elmo", "default")
+FLAGS = ("--outputs", ",".join(VECTORS), "--block_size", "2k")
+WITHIN = 240  # seconds that a job may take before the test gives it up
+
+
+@pytest.fixture(scope="module")
+def flink() -> Flink:
+    try:
+        return install(CACHE)
+    except Missing as missing:
+        pytest.skip(f"no Flink here: {missing}")
+
+
+@pytest.fixture(scope="module")
+def cluster(flink: Flink) -> Iterator[Cluster]:
+    with Cluster(flink, TASK_MANAGERS) as up:
+        yield up
+
+
+@pytest.fixture
+def on_flink(cluster: Cluster, flink: Flink, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Flags that send a job to the cluster."""
+    monkeypatch.setenv("TMPDIR", str(cluster.folder / "tmp"))
+    return flink_flags(cluster, flink.job_server, TASK_MANAGERS)
+
+
+def same_content(job: Job, other: Job) -> None:
+    """The same part files, every column but the vectors identical, vectors within 1e-5."""
+    names = [sorted(p.name for p in (j.out / "parts").iterdir()) for j in (job, other)]
+    assert names[0] == names[1] != []
+    ours, theirs = job.rows(), other.rows()
+    assert ours.drop_columns(VECTORS).equals(theirs.drop_columns(VECTORS))
+    for name in VECTORS:
+        np.testing.assert_allclose(vectors(ours, name), vectors(theirs, name), rtol=0, atol=1e-5)
+
+
+def writers(cluster: Cluster) -> list[int]:
+    """Of the last job, what each TaskManager's slots have read in the step that does the work."""
+    last = max(cluster.ask("/jobs/overview")["jobs"], key=lambda job: job["start-time"])
+    found: dict[str, int] = {}
+    for vertex in cluster.ask(f"/jobs/{last['jid']}")["vertices"]:
+        if "WriteBlocks" in vertex["name"]:
+            path = f"/jobs/{last['jid']}/vertices/{vertex['id']}/taskmanagers"
+            for one in cluster.ask(path)["taskmanagers"]:
+                read = int(one["metrics"]["read-records"])
+                found[one["taskmanager-id"]] = read
+    return sorted(found.values())
+
+
+def test_it_writes_what_a_local_run_writes(job: Job, cluster: Cluster, on_flink: list[str]) -> None:
+    for name in ("a.txt", "b.txt"):
+        job.file(name, random_lines(600, seed=ord(name[0])))
+    job.file("c.txt", b"One line.\nBad \xff bytes.\n" + random_lines(100, seed=7).encode())
+    job.file("d.txt.gz", b"no gzip at all")
+    local = Job(job.folder, job.model, "local")
+    ran = [j.embed(*FLAGS, *flags) for j, flags in ((job, on_flink), (local, ()))]
+    assert [r.code for r in ran] == [1, 1], ran[0].err
+    assert ran[0].complaints == ran[1].complaints and "d.txt.gz" in ran[0].complaints[0]
+    assert job.rejects() == local.rejects() and len(job.rejects()) == 1
+    same_content(job, local)
+    work = writers(cluster)
+    assert len(work) == TASK_MANAGERS and min(work) > 0, work
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job of some ten seconds in the model, done locally."""
+    job = Job(tmp_path_factory.mktemp("slow"), "default", "local")
+    for name in ("a.txt", "b.txt", "c.txt"):
+        job.file(name, random_lines(1500, seed=ord(name[0])))
+    job.embed(*FLAGS).succeeds()
+    return job
+
+
+@pytest.mark.parametrize("victim", ["TaskManager", "worker"])
+def test_it_survives_a_killed(
+    victim: str, slow: Job, cluster: Cluster, on_flink: list[str]
+) -> None:
+    job = Job(slow.folder, "default", victim)
+    with running(job, *FLAGS, *on_flink) as started:
+        number = cluster.task_managers[0].pid
+        os.kill(number if victim == "TaskManager" else descendants(number)[0], signal.SIGKILL)
+        ran = ended(started, WITHIN)
+    if ran.code:  # then the same command continues
+        ran = ended(process(*job.command(*FLAGS, *on_flink)), WITHIN)
+    ran.succeeds()
+    same_content(job, slow)
+    assert job.verify().code == 0
+
+
+def wrapped(flags: list[str], script: str, folder: Path) -> list[str]:
+    """The flags, with a worker that runs a line of shell before it begins."""
+    path = folder / "worker.sh"
+    worker = Path(sys.executable).with_name("elmo-beam-worker")
+    path.write_text(f'#!/bin/sh\n{script}\nexec {worker} "$@"\n')
+    path.chmod(0o755)
+    return [flag.replace(str(worker), str(path)) for flag in flags]
+
+
+def test_a_worker_without_the_model(job: Job, tmp_path: Path, on_flink: list[str]) -> None:
+    model = write_model(tmp_path / "model")
+    job.file("a.txt", "One line.\n")
+    flags = wrapped(on_flink, f"mv {model} {model}.gone 2>/dev/null", tmp_path)
+    job.embed("--model", model, *flags).refuses("no model folder", model)
+
+
+def test_a_worker_without_the_package(job: Job, tmp_path: Path, on_flink: list[str]) -> None:
+    gone = "raise ModuleNotFoundError(\"No module named 'transforms'\", name='transforms')\n"
+    (tmp_path / "transforms.py").write_text(gone)
+    job.file("a.txt", "One line.\n")
+    flags = wrapped(on_flink, f"export PYTHONPATH={tmp_path}", tmp_path)
+    job.embed(*flags).refuses("worker", "no elmo-beam", "install")
+
+
+def test_a_signal_cancels_the_job(slow: Job, cluster: Cluster, on_flink: list[str]) -> None:
+    job = Job(slow.folder, "default", "stopped")
+    with running(job, *FLAGS, *on_flink, blocks=1) as started:
+        started.send_signal(signal.SIGINT)
+        ran = ended(started, 10)
+    ran.refuses("stopped after", "the same command continues", code=130)
+    wait_for(lambda: not jobs_running(cluster), 30)
+
+
+def jobs_running(cluster: Cluster) -> list[Any]:
+    return [j for j in cluster.ask("/jobs/overview")["jobs"] if j["state"] == "RUNNING"]
+
+
+def test_nothing_is_left_of_a_cluster(flink: Flink) -> None:
+    with Cluster(flink, 1) as cluster:
+        folder, pids = cluster.folder, [p.pid for p in cluster.task_managers]
+        assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not folder.exists()
+    assert not any(str(folder) in _command(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+
+
+def _command(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Missing, match="no `java` on the PATH"):
+        install(tmp_path / "cache")
+    ran = subprocess.run(
+        [sys.executable, "scripts/flink/run.py", "embed"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 1 and ran.stderr.startswith("flink: no `java`"), ran.stderr
