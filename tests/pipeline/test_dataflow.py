@@ -49,9 +49,9 @@ def test_the_graph_that_they_build() -> None:
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     embed_shards(pipeline, ["gs://b/a.txt"], Layout("gs://b/out"), make_settings())
     built = pipeline.to_runner_api()
-    steps = [t.unique_name for t in built.components.transforms.values()]
-    top = [step for step in steps if step and "/" not in step]
-    assert top == [
+    transforms = built.components.transforms
+    (root,) = (transforms[name] for name in built.root_transform_ids)
+    assert [transforms[name].unique_name for name in root.subtransforms] == [
         "Shards", "SpreadShards", "PlanShards", "SpreadSpans", "ReadBlocks", "Normalize", "Embed",
         "WriteBlocks",
     ]  # fmt: skip
