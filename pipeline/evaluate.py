@@ -24,9 +24,8 @@ from elmo.weights import Weights
 from pipeline.console import complain, say
 from pipeline.flags import text_settings
 from pipeline.stopping import beside
-from pipeline.train import TICK, enough_memory
+from pipeline.train import TICK, enough_memory, read_showing
 from transforms.conllu import Sentence, read_conllu
-from transforms.corpus import read_corpus
 from transforms.shards import expand_inputs
 
 BATCH_TOKENS = 5000
@@ -71,7 +70,7 @@ def _aside(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def perplexity_of(args: argparse.Namespace, weights: Weights, paths: list[str]) -> dict[str, Any]:
     """Perplexity over all sentences of some shards; UserError where the model has no softmax."""
     words, w, b = read_softmax(model_folder(args.model), weights.options)
-    sentences = read_corpus(paths, text_settings(args), None, lambda _: None).sentences
+    sentences = read_showing(paths, text_settings(args)).sentences
     if not len(sentences):
         raise UserError(f"--input {' '.join(args.input)} has no sentence to predict")
     options = weights.options

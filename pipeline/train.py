@@ -26,7 +26,7 @@ from elmo.training.recipe import Recipe, parse_recipe
 from elmo.training.vocabulary import read_softmax
 from pipeline.console import say
 from pipeline.flags import DEFAULTS, TEXT_FLAGS, text_settings
-from pipeline.model_folder import ModelFolder, model_folder_of, model_folder_taken
+from pipeline.model_folder import model_folder_of, model_folder_taken
 from pipeline.progress import StatusLine
 from pipeline.stopping import Stopper, beside
 from pipeline.training import Training
@@ -66,7 +66,8 @@ def train(args: argparse.Namespace, stop: Stopper) -> int:
     with enough_memory():
         start = start_of(args)
         with model_folder_taken(folder, _settings(args, paths, start)):
-            corpus = _read(paths, text_settings(args), folder)
+            cache = (folder.training, folder.corpus)
+            corpus = read_showing(paths, text_settings(args), cache)
             training = Training(folder, corpus, start.options, start.recipe, args.epochs)
             say(training.plan())
             stop.describe = training.stopped
@@ -140,7 +141,8 @@ def _settings(args: argparse.Namespace, paths: list[str], start: Start) -> dict[
     }
 
 
-def _read(paths: list[str], text: Settings, folder: ModelFolder) -> Corpus:
+def read_showing(paths: list[str], text: Settings, cache: tuple[str, str] | None = None) -> Corpus:
+    """`read_corpus`, saying how far it is."""
     done = 0
     status = StatusLine()
 
@@ -152,7 +154,6 @@ def _read(paths: list[str], text: Settings, folder: ModelFolder) -> Corpus:
         status.show(done / len(paths), f"read {done} of {len(paths)} files")
 
     try:
-        cache = (folder.training, folder.corpus)
         return beside(lambda: read_corpus(paths, text, cache, said), show, TICK)
     finally:
         status.end()
