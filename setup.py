@@ -44,6 +44,7 @@ setup(
             "pandas",
             "polars",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "scikit-learn",  # for the examples
         ],

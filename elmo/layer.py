@@ -107,7 +107,17 @@ class ElmoLayer(keras.layers.Layer):
             "output": self.output_name,
             "trainable": self.trains,
             "options": self.options.to_json(),
+            "frozen": bool(self.trains) and not self.trainable,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ElmoLayer:
+        """The layer of a config; one that was frozen after it was made is frozen again."""
+        given = {name: value for name, value in config.items() if name != "frozen"}
+        layer = cls(**given)
+        if config.get("frozen"):
+            layer.trainable = False
+        return layer
 
 
 _MIX = (MIX_WEIGHTS, MIX_SCALING)

@@ -11,7 +11,7 @@ Sentence = Sequence[str]
 
 def covering_length(lengths: np.ndarray, percentile: float = 100.0) -> int:
     """The least length, in tokens, that so many percent of the sentences do not pass."""
-    return int(np.percentile(lengths, percentile, method="higher")) if len(lengths) else 0
+    return int(np.percentile(lengths, percentile, method="inverted_cdf")) if len(lengths) else 0
 
 
 def sentence_length(datasets: Iterable[Iterable[Sentence]], percentile: float = 100.0) -> int:

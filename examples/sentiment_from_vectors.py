@@ -22,19 +22,20 @@ OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
 
 def embed(reviews: dict[str, Reviews], model: str, work: Path) -> Run:
     """All sentences through `elmo-beam embed`; each has its part and number as id."""
-    work.mkdir(exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     for part, own in reviews.items():
         lines = [json.dumps({"id": f"{part} {i}", "text": s}) for i, s in enumerate(own.sentences)]
         (work / f"{part}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     inputs = [word for part in PARTS for word in ("--input", str(work / f"{part}.jsonl"))]
-    subprocess.run(
+    done = subprocess.run(
         [
             sys.executable, "-m", "pipeline", "embed", *inputs, "--output", str(work / "vectors"),
             "--model", model, "--outputs", ",".join(OUTPUTS), "--tokenizer", "whitespace",
             "--id_field", "id",
-        ],
-        check=True,
+        ]
     )  # fmt: skip
+    if done.returncode:
+        sys.exit(done.returncode)
     return open_run(str(work / "vectors"))
 
 

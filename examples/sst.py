@@ -55,8 +55,8 @@ def regression(features: Mapping[str, object], reviews: dict[str, Reviews]) -> f
         model = LogisticRegression(C=strength, max_iter=2000)
         model.fit(features["train"], reviews["train"].labels)
         scores = [model.score(features[part], reviews[part].labels) for part in ("dev", "test")]
-        found.append(tuple(scores))
-    return float(max(found)[1])
+        found.append(scores)
+    return float(max(found, key=lambda scores: scores[0])[1])
 
 
 def draw(path: Path, title: str, bars: dict[str, float], least: float) -> None:

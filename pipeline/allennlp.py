@@ -25,6 +25,7 @@ from pipeline import flags
 from pipeline.console import say
 from pipeline.embed import run_job
 from pipeline.progress import shown
+from pipeline.report import problems
 from pipeline.stopping import Stopper
 from transforms.readers import open_run
 from transforms.settings import LIMIT_LINE
@@ -44,21 +45,35 @@ def elmo(args: argparse.Namespace, stop: Stopper) -> int:
         raise UserError(f"cannot write {output}: name a file in a folder that is there")
     # Beside the output, where there is room for it: vectors are large, and /tmp may be memory.
     work = Path(tempfile.mkdtemp(prefix=".elmo-beam-", dir=folder))
-    stop.clean_up = lambda: shutil.rmtree(work, ignore_errors=True)
+    stop.describe = lambda: "stopped; nothing was written"
+    stop.clean_up = lambda: _remove(work)
     try:
-        _embed(args, sentences, work, stop)
+        _embed(args, sentences, work)
         _write(args, sentences, work)
         os.replace(work / "vectors.hdf5", output)
+    except UserError:
+        log = work / "run" / "error.log"
+        if not log.is_file():
+            raise
+        kept = f"{output}.error.log"
+        shutil.copyfile(log, kept)
+        raise UserError(f"the job failed: the traceback is in {kept}") from None
     finally:
         stop.clean_up()
     say(f"{output}: {len(sentences):,} sentences")
     return 0
 
 
+def _remove(folder: Path) -> None:
+    """Delete a folder that a thread may still be writing to."""
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _read(path: str) -> list[str]:
     """The lines, stripped; UserError where one is empty, as AllenNLP has it, or no text."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        lines = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no UTF-8 (byte {error.start}): convert it first") from None
     except OSError as error:
@@ -84,8 +99,8 @@ def _check_keys(sentences: list[str]) -> None:
         seen.add(sentence)
 
 
-def _embed(args: argparse.Namespace, sentences: list[str], work: Path, stop: Stopper) -> None:
-    """The job, into a folder below `work`."""
+def _embed(args: argparse.Namespace, sentences: list[str], work: Path) -> None:
+    """The job, into a folder below `work`; UserError where it does not end well."""
     text = work / "sentences.txt"
     text.write_text("".join(f"{' '.join(s.split())}\n" for s in sentences), encoding="utf-8")
     model = _model(args, work)
@@ -96,7 +111,11 @@ def _embed(args: argparse.Namespace, sentences: list[str], work: Path, stop: Sto
         "--outputs", ",".join(wanted), "--tokenizer", "whitespace", "--normalize", "none",
         "--max_tokens", ANY_LENGTH,
     ]  # fmt: skip
-    run_job(flags.parser().parse_args([str(word) for word in words]), None, stop)
+    job = flags.parser().parse_args([str(word) for word in words])
+    # What a job says when it is stopped, that it can go on, is not so of this one.
+    _, state, _ = run_job(job, None, Stopper())
+    for problem in problems(state):
+        raise UserError(problem)
 
 
 def _model(args: argparse.Namespace, work: Path) -> str:

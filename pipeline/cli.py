@@ -38,6 +38,8 @@ def _answered(argv: list[str], stop: Stopper) -> int:
         args, rest = flags.parser().parse_known_args(argv)
         if args.command == "embed":
             stop.describe = lambda: STOPPED
+        if rest and args.command == "elmo":  # as AllenNLP's, it runs here
+            raise flags.unknown(rest[0], args.command)
         # Commands that run no pipeline take Beam's flags too: some say how to reach a filesystem.
         options = _beam_options(rest, args.command) if rest else None
         if args.command in ("embed", "plan", "train", "evaluate"):

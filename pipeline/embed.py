@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from pipeline.folder import folder_taken, settle
 from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state
-from pipeline.stopping import Stopper, beside
+from pipeline.stopping import SIGNALS, Stopper, beside
 from transforms.layout import Layout, layout_of, shard_stem
 from transforms.plan import recorded_shards
 from transforms.settings import Settings
@@ -130,7 +131,7 @@ def _run(
         if is_local(options):
             result = beside(lambda: finished(pipeline.run()), progress.update, progress.interval)
         else:
-            job = _submitted(pipeline, stop)
+            job = _submitted(pipeline, options, stop)
             result = beside(lambda: finished(job), progress.update, progress.interval)
     except BaseException as error:
         raise _told(error, layout) from None
@@ -147,10 +148,21 @@ def _run(
     return session, after
 
 
-def _submitted(pipeline: Any, stop: Stopper) -> Any:
-    """A job handed over to its engine, which a signal cancels."""
-    job = pipeline.run()  # in the main thread, since Beam sets a signal handler of its own
-    stop.arm()
+def _submitted(pipeline: Any, options: Any, stop: Stopper) -> Any:
+    """A job handed over to its engine, which a signal cancels.
+
+    A terminal sends Ctrl-C to Beam's job server too, which must live to pass the cancelling on: it
+    begins with the signals blocked, and -Xrs keeps Java from unblocking them.
+    """
+    from apache_beam.options.pipeline_options import JobServerOptions
+
+    options.view_as(JobServerOptions).job_server_jvm_properties.append("-Xrs")
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        job = pipeline.run()  # in the main thread, since Beam sets a signal handler of its own
+    finally:
+        stop.arm()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     stop.clean_up = job.cancel
     return job
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from elmo.errors import UserError
 from pipeline import __version__
 from pipeline.flag_types import FlagError, Parser, count, number, outputs, path, size, word
-from transforms.settings import Settings
+from transforms.settings import TOKENIZERS, Settings
 
 DEFAULTS = Settings(digest="")
 MOST_EPOCHS = 1_000_000
@@ -130,7 +130,11 @@ def _add_elmo(commands: Commands) -> None:
     layers.add_argument("--average", action="store_true", help="the mean of all layers")
     elmo.add_argument("--options-file", type=path, metavar="FILE", help="the model's options.json")
     elmo.add_argument("--weight-file", type=path, metavar="FILE", help="and its HDF5 weights")
-    elmo.add_argument("--batch-size", type=count, metavar="N", help="taken, and changes nothing")
+    nothing = "taken, and changes nothing"
+    elmo.add_argument("--batch-size", type=count, metavar="N", help=nothing)
+    elmo.add_argument("--cuda-device", type=int, metavar="N", help=nothing)
+    elmo.add_argument("--vocab-path", metavar="FILE", help=nothing)
+    elmo.add_argument("--file-friendly-logging", action="store_true", help=nothing)
     elmo.add_argument("--use-sentence-keys", action="store_true", help="sentences as names")
     elmo.add_argument("--forget-sentences", action="store_true", help="without sentence_to_index")
 
@@ -193,7 +197,7 @@ def _add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     d = DEFAULTS
     text = parser.add_argument_group("text")
     text.add_argument("--normalize", choices=("nfc", "none"), default=d.normalize)
-    text.add_argument("--tokenizer", choices=("moses", "whitespace"), default=d.tokenizer)
+    text.add_argument("--tokenizer", choices=TOKENIZERS, default=d.tokenizer)
     text.add_argument("--language", default=d.language, metavar="CODE", help="for moses (en)")
     text.add_argument("--split_sentences", action="store_true", help="cut lines into sentences")
     text.add_argument(

@@ -23,7 +23,7 @@ from transforms.layout import Layout, layout_of
 from transforms.plan import recorded_shards
 from transforms.readers import Run, open_run
 from transforms.settings import read_settings
-from transforms.storage import join, list_names, read_bytes, write_bytes
+from transforms.storage import exists, join, list_names, read_bytes, write_bytes
 
 BARS = 32  # of the histogram, at most
 WORDS, USES = 12, 30  # of the map: words, and uses of each, at most
@@ -76,7 +76,9 @@ def _page(layout: Layout, state: RunState, run: Run) -> Iterator[str]:
 
 def _head(layout: Layout, state: RunState) -> Iterator[str]:
     troubles = problems(state)
-    done = "complete" if not troubles else f"not complete: {len(troubles)} to mend"
+    done = "complete" if exists(layout.success) else "not complete: run the command again"
+    if troubles:
+        done = f"not complete: {len(troubles)} to mend"
     figures = [
         (f"{state.total('rows'):,}", "sentences"),
         (f"{state.total('tokens'):,}", "tokens"),
@@ -139,6 +141,8 @@ def _map(run: Run) -> Iterator[str]:
         return
     output = "elmo" if "elmo" in outputs else outputs[-1]
     chosen = _topical_words(run)
+    if not chosen:
+        return
     uses = _uses(run, output, set(chosen))
     vectors = [vector for word in chosen for vector, _ in uses[word]]
     if len(vectors) < 3:
@@ -174,13 +178,15 @@ def _topical_words(run: Run) -> list[str]:
 def _uses(run: Run, output: str, words: set[str]) -> dict[str, list[tuple[np.ndarray, str]]]:
     """The first uses of some words: each one's vector, and the tokens around it."""
     found: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
-    tokens = (t.as_py() for table in run.tables(["tokens"]) for t in table["tokens"])
-    for sentence, (vectors, _) in zip(tokens, run.rows(output), strict=True):
-        for i, word in enumerate(sentence):
-            if word in words and len(found[word]) < USES:
-                around = " ".join(sentence[max(0, i - AROUND) : i + AROUND + 1])
-                found[word].append((vectors[i], around))
-        if words and all(len(found[word]) >= USES for word in words):
+    for table in islice(run.tables(["tokens", output]), MAP_PARTS):
+        vectors, at = run.vectors(table, output), 0
+        for sentence in table["tokens"].to_pylist():
+            for i, word in enumerate(sentence):
+                if word in words and len(found[word]) < USES:
+                    around = " ".join(sentence[max(0, i - AROUND) : i + AROUND + 1])
+                    found[word].append((vectors[at + i].copy(), around))  # no view: the part goes
+            at += len(sentence)
+        if all(len(found[word]) >= USES for word in words):
             break
     return found
 
@@ -234,8 +240,11 @@ def _said(value: Any) -> str:
 
 
 def _manifest(layout: Layout) -> dict[str, Any]:
-    """The manifest, empty before the run's first end."""
-    return dict(json.loads(read_bytes(layout.manifest) or b"{}"))
+    """The manifest, empty before the run's first end, or where it is damaged."""
+    try:
+        return dict(json.loads(read_bytes(layout.manifest) or b"{}"))
+    except ValueError:
+        return {}
 
 
 def _table(rows: Sequence[Sequence[Any]]) -> str:

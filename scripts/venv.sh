@@ -28,6 +28,8 @@ fi
 wanted="$(cat requirements.lock setup.py | cksum) ${extras}"
 stamp=.venv/elmo-beam.installed
 if ! grep -qxF "$wanted" "$stamp" 2>/dev/null; then
+  # Another lock's stamps are of no more use: its versions go now.
+  grep -qF "${wanted% *} " "$stamp" 2>/dev/null || rm -f "$stamp"
   echo "installing into .venv (TensorFlow and Beam are large: some minutes)"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --constraint requirements.lock --editable ".${extras}"

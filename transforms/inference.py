@@ -13,11 +13,12 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInf
 # Beam's own embeddings are built on it too; it is what reads and fills the columns.
 from apache_beam.ml.transforms.base import EmbeddingsManager, _TextEmbeddingHandler
 
+from elmo.errors import UserError
 from elmo.models import DEFAULT_MODEL, Engine, load_engine
 from elmo.outputs import SENTENCE_OUTPUT
 from elmo.sentences import Sentences
-from transforms.settings import Settings
-from transforms.text import TextReader
+from transforms.settings import TOKENIZERS, Settings
+from transforms.text import TextReader, check_language
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextModel]):
         beyond max_tokens are left out. Batch sizes are in texts: larger batches are quicker.
         """
         super().__init__(min_batch_size=min_batch_size, max_batch_size=max_batch_size)
+        if tokenizer not in TOKENIZERS:
+            raise UserError(f"tokenizer {tokenizer!r} is none of {', '.join(TOKENIZERS)}")
+        if tokenizer == "moses":
+            check_language(language)
         self._output = output
         self._settings = Settings(
             digest="",

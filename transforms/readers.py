@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from elmo.errors import UserError
+from elmo.errors import UserError, cause_of
 from elmo.outputs import SENTENCE_OUTPUT, output_dim
 from transforms.formats import FORMATS
 from transforms.layout import BLOCK_NAME, Layout, layout_of, shard_stem
 from transforms.plan import recorded_shards
+from transforms.schema import part_schema
 from transforms.settings import Settings, read_settings
 from transforms.storage import exists, join, list_names, local_copy
 
@@ -38,10 +39,11 @@ class Run:
 
         Raises UserError for a column that the run does not have.
         """
+        committed = {name.removesuffix(".json") for name in list_names(self.layout.blocks)}
         by_shard: dict[str, list[str]] = {}
         for name in list_names(self.layout.parts):
             match = BLOCK_NAME.fullmatch(name)
-            if match:
+            if match and match["stem"] in committed:
                 by_shard.setdefault(match["stem"].rpartition("-")[0], []).append(name)
         for shard in self.shards:
             for name in by_shard.get(shard_stem(shard), []):
@@ -58,12 +60,17 @@ class Run:
         if output == SENTENCE_OUTPUT:
             lengths = [np.ones_like(part) for part in lengths]
         none = np.zeros((0, self.dim(output)), self.settings.dtype)
-        vectors = np.concatenate([none, *(self._vectors(table, output) for table in tables)])
+        vectors = np.concatenate([none, *(self.vectors(table, output) for table in tables)])
         return vectors, np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
 
     def dataframe(self, columns: Sequence[str] | None = None) -> Any:
         """All rows as a pandas DataFrame."""
-        return pa.concat_tables(self.tables(columns)).to_pandas()
+        tables = list(self.tables(columns))
+        if not tables:
+            schema = part_schema(self.settings, self.settings.model_options)
+            _check_columns(columns, schema.names)
+            tables = [schema.empty_table().select(list(columns or schema.names))]
+        return pa.concat_tables(tables).to_pandas()
 
     def rows(
         self, output: str, labels: Mapping[Key, Any] | None = None
@@ -81,7 +88,7 @@ class Run:
         if labels is None:
             keys = []
         for table in self.tables([*keys, "num_tokens", output]):
-            vectors, at = self._vectors(table, output), 0
+            vectors, at = self.vectors(table, output), 0
             columns = [table[name].to_pylist() for name in keys]
             for i, n in enumerate(table["num_tokens"].to_pylist()):
                 own = vectors[i] if output == SENTENCE_OUTPUT else vectors[at : at + n]
@@ -96,19 +103,28 @@ class Run:
         """The width of an output's vectors."""
         return output_dim(self.settings.model_options, output)
 
-    def _vectors(self, table: pa.Table, output: str) -> np.ndarray:
-        """A column of vectors as one array: [tokens, dim], or [sentences, dim] for `default`."""
+    def vectors(self, table: pa.Table, output: str) -> np.ndarray:
+        """A table's vectors of one output: [tokens, dim], or [sentences, dim] for `default`."""
         column = table[output].combine_chunks()
         while pa.types.is_nested(column.type):
             column = column.flatten()
         return np.asarray(column, self.settings.dtype).reshape(-1, self.dim(output))
 
     def _table(self, path: str, columns: Sequence[str] | None) -> pa.Table:
-        with local_copy(path) as local:
-            if self.settings.format == "parquet":
-                _check_columns(columns, pq.read_schema(local).names)
-                return pq.read_table(local, columns=columns, partitioning=None)
-            table = FORMATS[self.settings.format].read(local, self.settings)
+        try:
+            with local_copy(path) as local:
+                if self.settings.format == "parquet":
+                    known = pq.read_schema(local).names
+                    _check_columns(columns, known)
+                    names = known if columns is None else list(columns)
+                    return pq.read_table(local, columns=names, partitioning=None)
+                table = FORMATS[self.settings.format].read(local, self.settings)
+        except UserError:
+            raise
+        except Exception as error:  # each reader raises its own
+            raise UserError(
+                f"{path} is damaged ({cause_of(error)}): `elmo-beam verify` says what to do"
+            ) from None
         _check_columns(columns, table.column_names)
         return table if columns is None else table.select(list(columns))
 
@@ -147,8 +163,10 @@ def tf_dataset(
     if not one:
         signature = {"vectors": signature, "mask": tf.TensorSpec([None], tf.bool)}
     if labels is not None:
-        some = np.asarray(next(iter(labels.values())))
-        signature = (signature, tf.TensorSpec(some.shape, tf.as_dtype(some.dtype)))
+        if not labels:
+            raise UserError("labels is empty: it must have every row's key")
+        every = np.asarray(list(labels.values()))
+        signature = (signature, tf.TensorSpec(every.shape[1:], tf.as_dtype(every.dtype)))
     dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
     return dataset.padded_batch(batch_size)
 
@@ -161,6 +179,9 @@ def torch_dataset(run: Run, output: str, labels: Mapping[Key, Any] | None = None
     import torch
 
     class Rows(torch.utils.data.IterableDataset):
+        def __reduce__(self) -> Any:  # workers that are spawned, not forked, get it pickled
+            return torch_dataset, (run, output, labels)
+
         def __iter__(self) -> Iterator[Any]:
             worker = torch.utils.data.get_worker_info()
             first, step = (worker.id, worker.num_workers) if worker else (0, 1)

@@ -12,6 +12,7 @@ from elmo.options import Options, parse_options
 from transforms.layout import Layout
 from transforms.storage import read_bytes
 
+TOKENIZERS = ("moses", "whitespace")
 LIMIT_LINE = 1 << 20  # bytes; a longer line is rejected without being held
 
 

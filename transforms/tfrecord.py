@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from elmo.backend import tf
-from elmo.outputs import SENTENCE_OUTPUT
+from elmo.outputs import SENTENCE_OUTPUT, output_dim
+from transforms.schema import part_schema
 from transforms.settings import Settings
 
 
@@ -95,7 +96,8 @@ def parse(serialized: Any, dims: dict[str, int]) -> dict[str, Any]:
 def read_tfrecord(path: str, settings: Settings) -> pa.Table:
     """A part's rows: shard, offset, sentence, num_tokens, tokens and vectors, less the padding."""
     rows: list[dict[str, Any]] = []
-    dims = _widths(settings)
+    schema = part_schema(settings, settings.model_options)
+    dims = {name: output_dim(settings.model_options, name) for name in settings.outputs}
     for serialized in tf.data.TFRecordDataset(path):
         record = {name: t.numpy() for name, t in parse(serialized, dims).items()}
         shard, offset, sentence = record.pop("id").decode().rsplit(":", 2)
@@ -108,9 +110,9 @@ def read_tfrecord(path: str, settings: Settings) -> pa.Table:
             elif name != "num_tokens":
                 row[name] = array if array.ndim == 1 else list(array[:n])
         rows.append(row)
+    if not rows:
+        dropped = {"line", "id", "text", "truncated"}
+        if set(dims) == {SENTENCE_OUTPUT}:
+            dropped.add("tokens")
+        return schema.empty_table().select([n for n in schema.names if n not in dropped])
     return pa.Table.from_pylist(rows)
-
-
-def _widths(settings: Settings) -> dict[str, int]:
-    width = settings.options["lstm"]["projection_dim"]
-    return {name: width if name == "word_emb" else 2 * width for name in settings.outputs}

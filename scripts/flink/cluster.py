@@ -146,9 +146,11 @@ class Cluster:
             with contextlib.suppress(OSError):
                 if len(self.ask("/taskmanagers")["taskmanagers"]) == self._count:
                     return
+            if any(process.poll() is not None for process in self._leaders):
+                break
             time.sleep(0.5)
         logs = "\n".join(p.read_text()[-2000:] for p in sorted(self.folder.glob("*.log")))
-        raise TimeoutError(f"the Flink cluster was not up within {UP_WITHIN} s\n{logs}")
+        raise TimeoutError(f"the cluster did not come up within {UP_WITHIN} s\n{logs}")
 
     def _keep(self) -> None:
         while not self._ending.wait(1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+JAVA = "Java 17 (Debian: openjdk-17-jre-headless)"
 VERSION = "1.19.3"
 ARCHIVE_SHA256 = "4a58e3a1fb7d83340bc96b6c080624c6d792d69fae5d294b96224775204a9c60"
 POM = Path(__file__).with_name("pom.xml")
@@ -36,7 +38,11 @@ def install(cache: Path) -> Flink:
     Flink comes as PyPI's apache-flink-libraries, checked against its sha256; the job server is
     built by Maven from pom.xml, whose strict mode checks each jar against Central's sums.
     """
-    java = _program("java", "Java 17 (Debian: openjdk-17-jre-headless)")
+    java = _program("java", JAVA)
+    said = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is None or int(version[1]) not in (11, 17):
+        raise Missing(f"`java` is {said.splitlines()[0]}: put {JAVA} on the PATH")
     home = cache / f"flink-{VERSION}"
     if not home.is_dir():
         _fetch_flink(home)

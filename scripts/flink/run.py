@@ -37,22 +37,32 @@ def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
 
 
 def main() -> int:
-    """The command's exit code."""
+    """The command's exit code; a signal takes the cluster down too."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("command", choices=["embed"], help="of elmo-beam; its flags follow")
     args, flags = parser.parse_known_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        flink = install(CACHE)
-    except Missing as missing:
-        sys.exit(f"flink: {missing}")
+        return _run(args.command, flags)
+    except (Missing, TimeoutError) as error:
+        sys.exit(f"flink: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(command: str, flags: list[str]) -> int:
+    flink = install(CACHE)
     with Cluster(flink, TASK_MANAGERS) as cluster:
         print(f"Flink at http://{cluster.master}, logs in {cluster.folder}", file=sys.stderr)
-        elmo_beam = [sys.executable, "-m", "pipeline", args.command, *flags]
+        elmo_beam = [sys.executable, "-m", "pipeline", command, *flags]
         beam = flink_flags(cluster, flink.job_server, TASK_MANAGERS)
         # Beam leaves its job server's folder behind: let it be the cluster's.
         own = {**os.environ, "TMPDIR": str(cluster.folder / "tmp")}
-        return subprocess.run([*elmo_beam, *beam], env=own).returncode
+        child = subprocess.Popen([*elmo_beam, *beam], env=own)
+        # A terminal sends Ctrl-C to the command too, which answers it; TERM has to be passed on.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        return child.wait()
 
 
 if __name__ == "__main__":

@@ -212,6 +212,13 @@ def test_saved_loaded_and_exported(folder: Folder, tmp_path: Path) -> None:
     np.testing.assert_allclose(exported.serve(text), want, rtol=0, atol=1e-6)
 
 
+def test_what_keras_froze_is_frozen_when_it_is_loaded(folder: Folder, tmp_path: Path) -> None:
+    model = model_over(ElmoLayer(str(folder), trainable="mix"))
+    model.layers[0].trainable = False
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").layers[0].trainable_weights == []
+
+
 def test_a_functional_model_of_padded_tokens_sees_the_mask(folder: Folder) -> None:
     words = keras.Input((None,), dtype="string")
     pooled = keras.layers.GlobalAveragePooling1D()(ElmoLayer(str(folder))(words))

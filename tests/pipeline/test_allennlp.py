@@ -44,7 +44,8 @@ def layers(model: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize("which", ["--all", "--top", "--average"])
 def test_the_layers_by_line(text: Path, tmp_path: Path, model: Path, which: str) -> None:
     out = tmp_path / "out.hdf5"
-    command(text, out, model, which, "--batch-size", "2").succeeds()
+    ignored = ("--batch-size", "2", "--cuda-device", "-1", "--vocab-path", "v")
+    command(text, out, model, which, *ignored, "--file-friendly-logging").succeeds()
     with h5py.File(out) as file:
         assert set(file) == {"0", "1", "2", "sentence_to_index"}
         for i, want in enumerate(layers(model)):
@@ -96,6 +97,7 @@ def test_the_authors_own_model(bilm_tf: Path, tmp_path: Path) -> None:
     ("content", "parts"),
     [
         (b"", ("empty lines (0)",)),
+        (b"\xef\xbb\xbf\none\n", ("empty lines (0)",)),
         (b"one\n\n \nfour\n", ("empty lines (1, 2)",)),
         (b"one\n\xff\n", ("no UTF-8", "byte 4")),
         (b"a " * 600_000, ("line 0", "over 1 MiB")),
@@ -117,6 +119,8 @@ def test_wrong_flags_and_files(text: Path, tmp_path: Path, model: Path) -> None:
     command(tmp_path / "twice.txt", out, model, *keys).refuses("line 2", "twice")
     elmo_beam("elmo", text, out).refuses("--all", code=2)
     elmo_beam("elmo", text, out, "--all", "--top").refuses("--top", code=2)
+    beam = ("--runner", "FlinkRunner")
+    elmo_beam("elmo", text, out, "--all", *beam).refuses("unknown flag --runner", code=2)
     elmo_beam("elmo", text, out, "--all", "--options-file", text).refuses("go together")
     command(text, tmp_path / "none" / "out.hdf5", model, "--all").refuses("none", "a folder")
     command(tmp_path / "none.txt", out, model, "--all").refuses("none.txt", "No such file")

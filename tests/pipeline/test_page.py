@@ -24,13 +24,13 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [value for name, value in attrs if name in ("src", "href")]
+        self.handle_startendtag(tag, attrs)
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.links += [v for name, v in attrs if name.split(":")[-1] in ("src", "href")]
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
@@ -87,6 +87,13 @@ def test_a_run_without_rows_and_one_that_is_not_complete(job: Job) -> None:
     assert job.embed().code == 1
     text = page_of(job).text
     assert "not complete: 1 to mend" in text and "b.txt.gz" in text
+
+
+def test_a_run_that_was_stopped_before_it_planned_a_new_file(job: Job) -> None:
+    job.file("a.txt", "One line.\n")
+    job.embed().succeeds()
+    (job.out / "_SUCCESS").unlink()
+    assert "not complete: run the command again" in page_of(job).text
 
 
 def test_no_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,23 @@ def test_labels_by_shard_and_line(written: dict[str, Job], model: Path, tmp_path
         list(run.rows("default", labels))
 
 
+def test_labels_of_any_number(run: Run, rows: pa.Table) -> None:
+    scores = {key: 1 if i == 0 else i / 8 for key, i in labels_of(run, rows).items()}
+    found = [label.numpy() for _, label in tf_dataset(run, "default", 50, scores)]
+    np.testing.assert_allclose(np.concatenate(found), list(scores.values()))
+    with refused("labels is empty"):
+        tf_dataset(run, "default", 50, {})
+
+
+def test_a_part_that_is_damaged(written: dict[str, Job], tmp_path: Path) -> None:
+    for name, job in written.items():
+        copy = shutil.copytree(job.out, tmp_path / name)
+        part = sorted((copy / "parts").iterdir())[0]
+        part.write_bytes(part.read_bytes()[:-40])
+        with refused(part, "damaged", "verify"):
+            open_run(str(copy)).arrays("default")
+
+
 def test_a_run_that_has_not_ended(model: Path, tmp_path: Path) -> None:
     job = Job(tmp_path, model)
     job.file("a.txt", "One two.\n")
@@ -151,10 +169,14 @@ def test_a_run_that_has_not_ended(model: Path, tmp_path: Path) -> None:
         open_run(str(tmp_path))
 
 
-def test_a_run_without_a_row(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["parquet", "tfrecord"])
+@pytest.mark.parametrize("text", ["\n", ""])
+def test_a_run_without_a_row(name: str, text: str, model: Path, tmp_path: Path) -> None:
     job = Job(tmp_path, model)
-    job.file("a.txt", "\n")
-    job.embed("--outputs", "elmo,default").succeeds()
+    job.file("a.txt", text)
+    job.embed("--outputs", "elmo,default", "--format", name).succeeds()
+    assert len(open_run(str(job.out)).dataframe(["num_tokens", "elmo"])) == 0
+    assert list(open_run(str(job.out)).rows("elmo", {})) == []
     for output in ("elmo", "default"):
         vectors, offsets = open_run(str(job.out)).arrays(output)
         assert vectors.shape == (0, 2 * SMALL.projection_dim) and offsets.tolist() == [0]
