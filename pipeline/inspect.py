@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 
 from elmo.errors import UserError
 from elmo.outputs import SENTENCE_OUTPUT
 from pipeline.console import say
 from pipeline.report import Session, problems, summary
 from pipeline.state import read_state
-from transforms.formats import FORMATS
-from transforms.layout import Layout, layout_of
-from transforms.plan import recorded_shards
-from transforms.settings import Settings, read_settings
-from transforms.storage import join, list_names, local_copy
+from transforms.readers import Run, open_run
+from transforms.settings import Settings
 
 MOST_VECTORS = 100_000  # compared with a word: the first parts, if there are more
 CONTEXTS = 8  # of the word shown
@@ -26,17 +22,16 @@ AROUND = 6  # tokens shown on either side
 
 def inspect(output: str, rows: int, word: str | None) -> int:
     """Print schema, accounts and rows, or the neighbours of a word."""
-    layout = layout_of(output)
-    settings = read_settings(layout)
+    run = open_run(output, allow_incomplete=True)
     if word is not None:
-        say("\n".join(_neighbours(layout, settings, word)))
+        say("\n".join(_neighbours(run, word)))
         return 0
-    state = read_state(layout, settings, recorded_shards(layout), recorded=True)
-    say(summary(layout, state, Session()))
+    state = read_state(run.layout, run.settings, run.shards, recorded=True)
+    say(summary(run.layout, state, Session()))
     for line in problems(state):
         say(f"  ! {line}")
-    say("\n".join(_settings(settings)))
-    say("\n".join(_schema_and_rows(layout, settings, rows)))
+    say("\n".join(_settings(run.settings)))
+    say("\n".join(_schema_and_rows(run, rows)))
     return 0
 
 
@@ -51,8 +46,8 @@ def _settings(settings: Settings) -> Iterator[str]:
     yield f"  {'digest':<{width}}  {settings.digest} (of the model)"
 
 
-def _schema_and_rows(layout: Layout, settings: Settings, rows: int) -> Iterator[str]:
-    table = next(_parts(layout, settings), None)
+def _schema_and_rows(run: Run, rows: int) -> Iterator[str]:
+    table = next((table for table in run.tables() if table.num_rows), None)
     if table is None:
         return
     yield "columns"
@@ -76,30 +71,21 @@ def _shown(value: object) -> str:
     return repr(text if len(text) <= 60 else text[:59] + "…") if isinstance(value, str) else text
 
 
-def _parts(layout: Layout, settings: Settings) -> Iterator[pa.Table]:
-    """The parts in order, those that have rows."""
-    chosen = FORMATS[settings.format]
-    for name in list_names(layout.parts):
-        with local_copy(join(layout.parts, name)) as path:
-            table = chosen.read(path, settings)
-        if table.num_rows:
-            yield table
-
-
-def _neighbours(layout: Layout, settings: Settings, word: str) -> Iterator[str]:
-    token_outputs = [name for name in settings.outputs if name not in (SENTENCE_OUTPUT, "word_emb")]
+def _neighbours(run: Run, word: str) -> Iterator[str]:
+    outputs = run.settings.outputs
+    token_outputs = [name for name in outputs if name not in (SENTENCE_OUTPUT, "word_emb")]
     if token_outputs:
         output = "elmo" if "elmo" in token_outputs else token_outputs[-1]
-        found = _token_vectors(layout, settings, output)
-    elif SENTENCE_OUTPUT in settings.outputs:
+        found = _token_vectors(run, output)
+    elif SENTENCE_OUTPUT in outputs:
         output = SENTENCE_OUTPUT
-        found = _sentence_vectors(layout, settings)
+        found = _sentence_vectors(run)
     else:
         raise UserError("the run has only word_emb, which knows no context: add --outputs elmo")
     vectors, words, contexts, sentences = found
     at = [i for i, tokens in enumerate(words) if word.lower() in tokens]
     if not at:
-        raise UserError(f"no sentence of {layout.root} has the word {word!r}")
+        raise UserError(f"no sentence of {run.layout.root} has the word {word!r}")
     # The mean says what all vectors share; without it the angles tell more of the difference.
     vectors = vectors - vectors.mean(axis=0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
@@ -121,18 +107,16 @@ def _uses(n: int) -> str:
     return "1 use" if n == 1 else f"{n:,} uses"
 
 
-def _token_vectors(layout: Layout, settings: Settings, output: str) -> Found:
+def _token_vectors(run: Run, output: str) -> Found:
     """Vectors of tokens, the word of each, its context, and the number of its sentence."""
     vectors: list[np.ndarray] = []
     words: list[set[str]] = []
     contexts: list[str] = []
     sentences: list[int] = []
     number = 0
-    for table in _parts(layout, settings):
-        for tokens, row in zip(table["tokens"], table[output], strict=True):
-            found = tokens.as_py()
-            flat = np.asarray(row.values.flatten(), np.float32)
-            vectors.append(flat.reshape(len(found), -1))
+    for table in run.tables(["tokens", output]):
+        vectors.append(run.vectors(table, output).astype(np.float32))
+        for found in table["tokens"].to_pylist():
             words.extend({token.lower()} for token in found)
             contexts.extend(_context(found, i) for i in range(len(found)))
             sentences.extend([number] * len(found))
@@ -140,27 +124,27 @@ def _token_vectors(layout: Layout, settings: Settings, output: str) -> Found:
         if len(words) > MOST_VECTORS:
             break
     if not words:
-        raise UserError(f"{layout.root} has no rows")
+        raise UserError(f"{run.layout.root} has no rows")
     return np.concatenate(vectors), words, contexts, np.array(sentences)
 
 
-def _sentence_vectors(layout: Layout, settings: Settings) -> Found:
+def _sentence_vectors(run: Run) -> Found:
     """The same a sentence."""
+    if run.settings.format != "parquet" and len(run.settings.outputs) == 1:
+        raise UserError("TFRecord of sentence vectors keeps no tokens: inspect a Parquet run")
     vectors: list[np.ndarray] = []
     words: list[set[str]] = []
     contexts: list[str] = []
-    for table in _parts(layout, settings):
-        if "tokens" not in table.schema.names:
-            raise UserError("TFRecord of sentence vectors keeps no tokens: inspect a Parquet run")
-        for tokens, row in zip(table["tokens"].to_pylist(), table[SENTENCE_OUTPUT], strict=True):
-            vectors.append(np.asarray(row.values, np.float32))
+    for table in run.tables(["tokens", SENTENCE_OUTPUT]):
+        vectors.append(run.vectors(table, SENTENCE_OUTPUT).astype(np.float32))
+        for tokens in table["tokens"].to_pylist():
             words.append({token.lower() for token in tokens})
             contexts.append(_context(tokens, None))
         if len(words) > MOST_VECTORS:
             break
     if not words:
-        raise UserError(f"{layout.root} has no rows")
-    return np.stack(vectors), words, contexts, np.arange(len(words))
+        raise UserError(f"{run.layout.root} has no rows")
+    return np.concatenate(vectors), words, contexts, np.arange(len(words))
 
 
 def _context(tokens: list[str], i: int | None) -> str:
