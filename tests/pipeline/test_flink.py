@@ -17,6 +17,7 @@ from tests.command import (
     ROOT,
     Job,
     descendants,
+    done_blocks,
     ended,
     random_lines,
     running,
@@ -94,6 +95,9 @@ def test_it_writes_what_a_local_run_writes(job: Job, cluster: Cluster, on_flink:
     assert len(work) == TASK_MANAGERS and min(work) > 0, work
 
 
+BLOCKS = 120  # that the slow job has at least
+
+
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A job of some ten seconds in the model, done locally."""
@@ -101,18 +105,21 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Job:
     for name in ("a.txt", "b.txt", "c.txt"):
         job.file(name, random_lines(1500, seed=ord(name[0])))
     job.embed(*FLAGS).succeeds()
+    assert done_blocks(job.out) >= BLOCKS
     return job
 
 
-@pytest.mark.parametrize("victim", ["TaskManager", "worker"])
-def test_it_survives_a_killed(
-    victim: str, slow: Job, cluster: Cluster, on_flink: list[str]
+def test_it_survives_a_killed_worker_and_then_a_killed_task_manager(
+    slow: Job, cluster: Cluster, on_flink: list[str]
 ) -> None:
-    job = Job(slow.folder, "default", victim)
+    job = Job(slow.folder, "default")
     with running(job, *FLAGS, *on_flink) as started:
-        number = cluster.task_managers[0].pid
-        os.kill(number if victim == "TaskManager" else descendants(number)[0], signal.SIGKILL)
+        manager = cluster.task_managers[0].pid
+        os.kill(descendants(manager)[0], signal.SIGKILL)
+        wait_for(lambda: done_blocks(job.out) >= BLOCKS // 3 or started.poll() is not None, WITHIN)
+        os.kill(manager, signal.SIGKILL)
         ended(started, WITHIN).succeeds()
+    assert manager != cluster.task_managers[0].pid
     same_content(job, slow)
     assert job.verify().code == 0
 
