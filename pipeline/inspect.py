@@ -73,12 +73,12 @@ def _shown(value: object) -> str:
 
 def _neighbours(run: Run, word: str) -> Iterator[str]:
     outputs = run.settings.outputs
-    token_outputs = [name for name in outputs if name not in (SENTENCE_OUTPUT, "word_emb")]
-    if token_outputs:
-        output = "elmo" if "elmo" in token_outputs else token_outputs[-1]
+    # The top layer tells the senses of a word apart best (Peters et al. 2018, section 5.3).
+    layers = sorted(name for name in outputs if name.startswith("lstm_outputs"))
+    output = [SENTENCE_OUTPUT, *(o for o in outputs if o == "elmo"), *layers][-1]
+    if output != SENTENCE_OUTPUT:
         found = _token_vectors(run, output)
-    elif SENTENCE_OUTPUT in outputs:
-        output = SENTENCE_OUTPUT
+    elif output in outputs:
         found = _sentence_vectors(run)
     else:
         raise UserError("the run has only word_emb, which knows no context: add --outputs elmo")

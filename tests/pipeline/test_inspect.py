@@ -92,6 +92,19 @@ def test_nearest_sentences_where_a_run_has_no_token_vectors(job: Job) -> None:
     assert found[0][1][0] == (1.0, "we sat on the bank of the river")
 
 
+@pytest.mark.parametrize(
+    ("outputs", "shown"),
+    [
+        ("default,lstm_outputs2,elmo,lstm_outputs1", "lstm_outputs2"),
+        ("elmo,default,word_emb", "elmo"),
+    ],
+)
+def test_neighbours_are_by_the_top_layer_there_is(job: Job, outputs: str, shown: str) -> None:
+    job.file("a.txt", TEXT)
+    job.embed("--outputs", outputs).succeeds()
+    assert f"by cosine of {shown}\n" in inspected(job, "--word", "bank").succeeds().out
+
+
 def test_runs_that_cannot_show_neighbours_say_why(job: Job) -> None:
     job.file("a.txt", TEXT)
     job.embed("--outputs", "word_emb").succeeds()
