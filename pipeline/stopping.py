@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn, TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-CLEAN_WITHIN = 3  # seconds; an engine may not answer
+CLEAN_WITHIN = 20  # seconds; an engine takes its time to cancel a job
 Result = TypeVar("Result")
 
 
@@ -46,6 +46,7 @@ class Stopper:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
         os.write(2, f"{start}elmo-beam: {self.describe()}\n".encode())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries may cry as they are cut off
         cleaning = threading.Thread(target=self.clean_up, daemon=True)
         cleaning.start()
         cleaning.join(CLEAN_WITHIN)

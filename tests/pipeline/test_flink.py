@@ -152,7 +152,7 @@ def test_a_signal_cancels_the_job(slow: Job, cluster: Cluster, on_flink: list[st
     job = Job(slow.folder, "default", "stopped")
     with running(job, *FLAGS, *on_flink, blocks=1) as started:
         os.killpg(started.pid, signal.SIGINT)  # as a terminal does
-        ran = ended(started, 10)
+        ran = ended(started, 30)
     ran.refuses("stopped after", "the same command continues", code=130)
     wait_for(lambda: not jobs_running(cluster), 30)
 
