@@ -18,6 +18,7 @@ from elmo.training.language_model import SEED, SOFTMAX_B, SOFTMAX_W, Arrays
 from elmo.training.recipe import Recipe
 from elmo.training.trainer import Clock, Trainer, learning_rate
 from elmo.training.vocabulary import UNKNOWN, softmax_bytes, vocabulary_of
+from pipeline.console import say
 from pipeline.folder import versions
 from pipeline.model_folder import ModelFolder
 from pipeline.progress import StatusLine, duration
@@ -120,6 +121,7 @@ class Training:
         if state is not None:
             self._clock = self._saved = Clock(**state["clock"])
             self._history, self._seconds = state["history"], state["seconds"]
+            say(f"goes on from step {self._clock.step:,}")
         self._began = time.monotonic() - self._seconds
         if self._clock.tokens >= self._total:
             if self._folder.lacks(MODEL_FILES):
