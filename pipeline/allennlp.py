@@ -66,8 +66,10 @@ def elmo(args: argparse.Namespace, stop: Stopper) -> int:
 
 def _remove(folder: Path) -> None:
     """Delete a folder that a thread may still be writing to."""
-    while folder.exists():
+    for _ in range(100):  # no more: it may be beyond deleting
         shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
 
 
 def _read(path: str) -> list[str]:
@@ -114,8 +116,9 @@ def _embed(args: argparse.Namespace, sentences: list[str], work: Path) -> None:
     job = flags.parser().parse_args([str(word) for word in words])
     # What a job says when it is stopped, that it can go on, is not so of this one.
     _, state, _ = run_job(job, None, Stopper())
-    for problem in problems(state):
-        raise UserError(problem)
+    lines = problems(state)
+    if lines:
+        raise UserError(lines[0])
 
 
 def _model(args: argparse.Namespace, work: Path) -> str:

@@ -118,21 +118,19 @@ def _run(
     options = options or beam_options([], "embed")
     pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
-    embed_shards(pipeline, shards, layout, settings)
-
-    def finished(job: Any) -> Any:
-        job.wait_until_finish()
-        return job
-
     began = time.monotonic()
     progress = Progress(layout, state)
     stop.describe = progress.stopped
     try:
-        if is_local(options):
-            result = beside(lambda: finished(pipeline.run()), progress.update, progress.interval)
-        else:
-            job = _submitted(pipeline, options, stop)
-            result = beside(lambda: finished(job), progress.update, progress.interval)
+        embed_shards(pipeline, shards, layout, settings)
+        submitted = None if is_local(options) else _submitted(pipeline, options, stop)
+
+        def work() -> Any:
+            job = submitted or pipeline.run()
+            job.wait_until_finish()
+            return job
+
+        result = beside(work, progress.update, progress.interval)
     except BaseException as error:
         raise _told(error, layout) from None
     finally:
