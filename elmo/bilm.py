@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from elmo.backend import tf
 from elmo.options import Options, cell_name
 from elmo.weights import Weights
@@ -68,14 +70,21 @@ State = tuple[tf.Tensor, tf.Tensor]  # a layer's cell and its output, before a s
 
 
 class TreeLSTM(tf.Module):
-    """One direction's stack of LSTMs, run over a prefix tree level by level."""
+    """One direction's stack of LSTMs, run over a prefix tree level by level.
 
-    def __init__(self, weights: Weights, direction: int) -> None:
+    One tanh serves all gates, inside the matrix product's own kernel where there is a bias:
+    σ(x) = (1 + tanh(x / 2)) / 2, and the halves are folded into the weights, where they are exact.
+    """
+
+    def __init__(self, weights: Weights, direction: int, dtype: tf.DType = tf.float32) -> None:
+        """dtype: of matrix products and outputs; cells are float32 in any case."""
         super().__init__()
-        self.options = weights.options
-        arrays = ("W_0", "B", *(["W_P_0"] if self.options.has_lstm_projection else []))
+        self.options, self._dtype = weights.options, dtype
         self.cells = [
-            {a: tf.constant(weights.arrays[f"{cell_name(direction, layer)}/{a}"]) for a in arrays}
+            {
+                name: tf.cast(array, dtype)
+                for name, array in _folded(weights, cell_name(direction, layer)).items()
+            }
             for layer in range(self.options.n_layers)
         ]
         # Traced once an instance, since each closes over weights of its own.
@@ -104,14 +113,14 @@ class TreeLSTM(tf.Module):
         begins the sentences in this direction, [projection_dim]; the rest as in `PrefixTree`.
         """
         n_layers, width = self.options.n_layers, self.options.projection_dim
-        zero = [(tf.zeros([1, self.options.lstm_dim]), tf.zeros([1, width]))] * n_layers
+        cell, output = tf.zeros([1, self.options.lstm_dim]), tf.zeros([1, width], self._dtype)
         root = self._first_gates(boundary[tf.newaxis])
-        state, _ = self._step(root, tf.zeros([1], tf.int32), zero)
+        state, _ = self._step(root, tf.zeros([1], tf.int32), [(cell, output)] * n_layers)
         # The first layer's input product is taken once a distinct token, not once a node.
         gates = self._first_gates(vectors)
         levels = tf.size(level_offsets) - 1
         outputs = [
-            tf.TensorArray(tf.float32, levels, element_shape=[None, width], infer_shape=False)
+            tf.TensorArray(self._dtype, levels, element_shape=[None, width], infer_shape=False)
             for _ in range(n_layers)
         ]
 
@@ -132,12 +141,13 @@ class TreeLSTM(tf.Module):
             shape_invariants=(tf.TensorShape([]), states, [tf.TensorShape(None)] * n_layers),
             parallel_iterations=1,
         )
-        return [output.concat() for output in outputs]
+        return [tf.cast(output.concat(), tf.float32) for output in outputs]
 
     def _first_gates(self, vectors: tf.Tensor) -> tf.Tensor:
         """The first layer's gates before the recurrent part, [rows, 4 * lstm_dim]."""
         cell = self.cells[0]
-        return tf.matmul(vectors, cell["W_0"][: self.options.projection_dim]) + cell["B"]
+        inputs = tf.cast(vectors, self._dtype)
+        return tf.matmul(inputs, cell["W_0"][: self.options.projection_dim]) + cell["B"]
 
     def _step(
         self, first_gates: tf.Tensor, parents: tf.Tensor, state: list[State]
@@ -151,22 +161,41 @@ class TreeLSTM(tf.Module):
                 recurrent = cell["W_0"][self.options.projection_dim :]
                 gates = first_gates + tf.matmul(h, recurrent)
             else:
-                gates = tf.matmul(tf.concat([outputs[-1], h], 1), cell["W_0"]) + cell["B"]
-            c, h = self._cell(cell, gates, c)
+                inputs = tf.concat([outputs[-1], h], 1)
+                gates = tf.nn.bias_add(tf.matmul(inputs, cell["W_0"]), cell["B"])
+            c, h = self._cell(cell, tf.tanh(gates), c)
             new_state.append((c, h))
             skip = layer > 0 and self.options.use_skip_connections
             outputs.append(h + outputs[-1] if skip else h)
         return new_state, outputs
 
     def _cell(self, cell: dict[str, tf.Tensor], gates: tf.Tensor, c: tf.Tensor) -> State:
-        i, j, f, o = tf.split(gates, 4, axis=1)
-        c = tf.sigmoid(f + FORGET_BIAS) * c + tf.sigmoid(i) * tf.tanh(j)
-        c = _clipped(c, self.options.cell_clip)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        if self.options.has_lstm_projection:
-            h = _clipped(tf.matmul(h, cell["W_P_0"]), self.options.proj_clip)
-        return c, h
+        i, j, f, o = (tf.cast(gate, tf.float32) for gate in tf.split(gates, 4, axis=1))
+        c = _clipped(((f + 1.0) * c + (i + 1.0) * j) * 0.5, self.options.cell_clip)
+        twice = (o + 1.0) * tf.tanh(c)
+        if not self.options.has_lstm_projection:
+            return c, tf.cast(twice * 0.5, self._dtype)
+        h = tf.matmul(tf.cast(twice, self._dtype), cell["W_P_0"])
+        return c, _clipped(h, self.options.proj_clip)
+
+
+def _folded(weights: Weights, name: str) -> dict[str, np.ndarray]:
+    """A cell's arrays for gates that are one tanh, with the forget gate's bias in B.
+
+    Half the weights into i, f and o, and half the projection, whose input is then twice the output.
+    """
+    dim = weights.options.lstm_dim
+    gates = np.repeat(np.array([0.5, 1.0, 0.5, 0.5], np.float32), dim)
+    bias = weights.arrays[f"{name}/B"].copy()
+    bias[2 * dim : 3 * dim] += FORGET_BIAS
+    folded = {"W_0": weights.arrays[f"{name}/W_0"] * gates, "B": bias * gates}
+    if weights.options.has_lstm_projection:
+        folded["W_P_0"] = weights.arrays[f"{name}/W_P_0"] * np.float32(0.5)
+    return folded
 
 
 def _clipped(x: tf.Tensor, limit: float | None) -> tf.Tensor:
-    return x if limit is None else tf.clip_by_value(x, -limit, limit)
+    if limit is None:
+        return x
+    low, high = (tf.constant(edge, x.dtype) for edge in (-limit, limit))
+    return tf.raw_ops.ClipByValue(t=x, clip_value_min=low, clip_value_max=high)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from elmo.backend import tf
 from elmo.bilm import TreeLSTM
 from elmo.node_vectors import NodeVectors
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
@@ -86,8 +87,9 @@ class Encoder:
             token_dims += output_dim(o, SENTENCE_OUTPUT)
         # The layers of both directions are held twice: as levels, then joined.
         per_token = 4 * (token_dims + 4 * o.n_layers * o.projection_dim)
-        per_type = 4 * (4 * o.lstm_dim + o.projection_dim)  # row of the first layer's table
-        per_row = 3 * 4 * 4 * o.lstm_dim  # gates of the widest level, and their temporaries
+        # Both directions at once: rows of the first layer's tables, gates of the widest levels.
+        per_type = 4 * (2 * 4 * o.lstm_dim + o.projection_dim)
+        per_row = 2 * 3 * 4 * 4 * o.lstm_dim  # with their temporaries
         begin = sentences.offsets[start]
         end = min(len(sentences.ids), int(begin) + self._memory // per_token + 1)
         ids = sentences.ids[begin:end]
@@ -103,11 +105,10 @@ class Encoder:
 
     def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:
         vectors, misses = self._tokens.of(sentences.vocabulary)
-        trees = [build_tree(sentences.ids, sentences.offsets, reverse) for reverse in (False, True)]
-        layers = [
-            [np.asarray(layer) for layer in self._run(direction, tree, vectors)]
-            for direction, tree in enumerate(trees)
-        ]
+        # A thread a direction: they never meet, and TensorFlow's own threads serve both.
+        with ThreadPoolExecutor(2) as threads:
+            run = partial(self._run, sentences, vectors)
+            trees, layers = zip(*threads.map(run, (0, 1)), strict=True)
         nodes = NodeVectors(sentences, trees, layers, vectors, self._mix)
         return Encoded(
             start,
@@ -119,8 +120,13 @@ class Encoder:
             misses=misses,
         )
 
-    def _run(self, direction: int, tree: PrefixTree, vectors: np.ndarray) -> list[tf.Tensor]:
+    def _run(
+        self, sentences: Sentences, vectors: np.ndarray, direction: int
+    ) -> tuple[PrefixTree, list[np.ndarray]]:
+        """One direction's tree, and each layer at its nodes: float32 [nodes, projection_dim]."""
+        tree = build_tree(sentences.ids, sentences.offsets, reverse=direction == 1)
         boundary = self._tokens.boundaries[direction]
-        return self._directions[direction].run(
+        layers = self._directions[direction].run(
             vectors, boundary, tree.tokens, tree.parents, tree.level_offsets
         )
+        return tree, [np.asarray(layer) for layer in layers]

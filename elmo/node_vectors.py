@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +20,8 @@ class NodeVectors:
     def __init__(
         self,
         sentences: Sentences,
-        trees: list[PrefixTree],
-        layers: list[list[np.ndarray]],
+        trees: Sequence[PrefixTree],
+        layers: Sequence[list[np.ndarray]],
         vectors: np.ndarray,
         mix: np.ndarray,
     ) -> None:

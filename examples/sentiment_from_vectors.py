@@ -1,4 +1,4 @@
-"""Sentiment from vectors that are computed once: embed, pool, logistic regression.
+"""Sentiment from vectors that are computed once: embed, compare sentences, classify.
 
 python examples/sentiment_from_vectors.py --train stsa.binary.train --dev stsa.binary.dev \
         --test stsa.binary.test
@@ -13,11 +13,18 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sst import PARTS, Reviews, arguments, bag_of_words, draw, regression
+from scipy.sparse import csr_matrix
+from sklearn.decomposition import PCA
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.svm import SVC
+from sst import PARTS, Reviews, arguments, bag_of_words, best_on_dev, draw, regression
 
 from transforms.readers import Run, open_run
 
 OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
+NARROWNESS = (2.0, 3.0, 6.0)  # of token pairs: the more, the more only the same token counts
+PENALTIES = (1.0, 3.0, 10.0)  # of the support vector machine
+TOKENS_AT_ONCE = 2048  # distinct ones, compared with all others
 
 
 def embed(reviews: dict[str, Reviews], model: str, work: Path) -> Run:
@@ -39,18 +46,57 @@ def embed(reviews: dict[str, Reviews], model: str, work: Path) -> Run:
     return open_run(str(work / "vectors"))
 
 
-def pooled(run: Run, output: str, reviews: dict[str, Reviews]) -> dict[str, np.ndarray]:
-    """Each sentence's mean and maximum over its tokens: float32 [sentences, 2 × dim]."""
-    width = 2 * run.dim(output)
-    features = {
-        part: np.zeros((len(own.labels), width), np.float32) for part, own in reviews.items()
+def rows_of_parts(run: Run, reviews: dict[str, Reviews]) -> dict[str, np.ndarray]:
+    """For each part, the rows of its sentences in the run: int64 [sentences]."""
+    ids = [key for table in run.tables(["id"]) for key in table["id"].to_pylist()]
+    row_of = {key: row for row, key in enumerate(ids)}
+    return {
+        part: np.array([row_of[f"{part} {i}"] for i in range(len(own.labels))])
+        for part, own in reviews.items()
     }
-    ids = (key for table in run.tables(["id"]) for key in table["id"].to_pylist())
-    for key, (vectors, _) in zip(ids, run.rows(output), strict=True):
-        part, number = key.split()
-        features[part][int(number)] = np.concatenate([vectors.mean(axis=0), vectors.max(axis=0)])
-    mean, scale = features["train"].mean(axis=0), features["train"].std(axis=0) + 1e-6
-    return {part: (own - mean) / scale for part, own in features.items()}
+
+
+def pooled(run: Run, output: str, train: np.ndarray) -> np.ndarray:
+    """Each row's mean and maximum over its tokens, standardized: float32 [rows, 2 × dim]."""
+    vectors, offsets = run.arrays(output)
+    means = np.add.reduceat(vectors, offsets[:-1]) / np.diff(offsets)[:, np.newaxis]
+    features = np.concatenate([means, np.maximum.reduceat(vectors, offsets[:-1])], axis=1)
+    return (features - features[train].mean(axis=0)) / (features[train].std(axis=0) + 1e-6)
+
+
+def token_pairs(run: Run, narrowness: float) -> np.ndarray:
+    """How alike the tokens of any two rows are by the token layer: float32 [rows, rows].
+
+    The sum over all pairs of their tokens of exp(narrowness × (cosine - 1)), 1 with itself; the
+    vectors are whitened first. Equal tokens give 1, like a bag of words; akin ones, less.
+    """
+    vectors, offsets = run.arrays("word_emb")
+    tokens = np.concatenate(
+        [t["tokens"].combine_chunks().flatten() for t in run.tables(["tokens"])]
+    )
+    _, first, ids = np.unique(tokens, return_index=True, return_inverse=True)
+    white = PCA(whiten=True).fit(vectors).transform(vectors[first])
+    white /= np.linalg.norm(white, axis=1, keepdims=True)
+    counts = csr_matrix((np.ones(len(ids), np.float32), ids, offsets))
+    total = np.zeros((counts.shape[0],) * 2, np.float32)
+    for start in range(0, len(white), TOKENS_AT_ONCE):
+        some = slice(start, start + TOKENS_AT_ONCE)
+        alike = np.exp(narrowness * (white @ white[some].T - 1))
+        total += (counts[:, some] @ (counts @ alike).T).T
+    own = np.sqrt(np.diag(total))
+    return total / own / own[:, np.newaxis]
+
+
+def compared(
+    pairs: list[np.ndarray], reviews: dict[str, Reviews], rows: dict[str, np.ndarray]
+) -> float:
+    """Test accuracy of the support vector machine, over how alike sentences are, best on dev."""
+    found = []
+    for alike in pairs:
+        features = {part: alike[np.ix_(own, rows["train"])] for part, own in rows.items()}
+        machines = [SVC(C=penalty, kernel="precomputed") for penalty in PENALTIES]
+        found.append(best_on_dev(machines, features, reviews))
+    return max(found)[1]
 
 
 def main() -> None:
@@ -59,16 +105,19 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("sentiment-vectors"), help="a folder")
     args, reviews = arguments(parser)
     run = embed(reviews, args.model, args.work)
+    rows = rows_of_parts(run, reviews)
+    features = {output: pooled(run, output, rows["train"]) for output in OUTPUTS}
     bars = {"bag of words": bag_of_words(reviews)}
-    features = {output: pooled(run, output, reviews) for output in OUTPUTS}
-    bars |= {output: regression(features[output], reviews) for output in OUTPUTS}
-    together = {
-        part: np.concatenate([features[output][part] for output in OUTPUTS[:-1]], axis=1)
-        for part in PARTS
-    }
-    bars["all layers"] = regression(together, reviews)
+    for output, all_rows in features.items():
+        own = {part: all_rows[chosen] for part, chosen in rows.items()}
+        bars[output] = regression(own, reviews)
+    pairs = [token_pairs(run, narrowness) for narrowness in NARROWNESS]
+    bars["token pairs"] = compared(pairs, reviews, rows)
+    layers = np.concatenate([features["lstm_outputs1"], features["lstm_outputs2"]], axis=1)
+    context = 0.5 * rbf_kernel(layers, gamma=0.2 / layers.shape[1])
+    bars["token pairs and both layers"] = compared([p + context for p in pairs], reviews, rows)
     for name, accuracy in bars.items():
-        print(f"{name:<16}{accuracy:8.1%}")
+        print(f"{name:<28}{accuracy:8.1%}")
     draw(args.picture, "Sentiment of test sentences told", bars, 0.5)
     print(args.picture)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -26,7 +27,8 @@ class Reviews:
 
 def read_reviews(path: Path) -> Reviews:
     """A file of lines `label sentence`, as SST-2 is passed around (stsa.binary.*)."""
-    pairs = [line.split(" ", 1) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(" ", 1) for line in lines if len(line.split()) > 1]
     return Reviews([pair[1] for pair in pairs], np.array([int(pair[0]) for pair in pairs]))
 
 
@@ -48,15 +50,22 @@ def bag_of_words(reviews: dict[str, Reviews]) -> float:
     return regression(features, reviews)
 
 
-def regression(features: Mapping[str, object], reviews: dict[str, Reviews]) -> float:
+def regression(features: Mapping[str, Any], reviews: dict[str, Reviews]) -> float:
     """Test accuracy of the logistic regression that is best on dev."""
+    models = [LogisticRegression(C=strength, max_iter=2000) for strength in STRENGTHS]
+    return best_on_dev(models, features, reviews)[1]
+
+
+def best_on_dev(
+    models: Sequence[Any], features: Mapping[str, Any], reviews: dict[str, Reviews]
+) -> tuple[float, float]:
+    """Accuracy on dev and test of the one of scikit-learn's models that is best on dev."""
     found = []
-    for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, max_iter=2000)
+    for model in models:
         model.fit(features["train"], reviews["train"].labels)
-        scores = [model.score(features[part], reviews[part].labels) for part in ("dev", "test")]
-        found.append(scores)
-    return float(max(found, key=lambda scores: scores[0])[1])
+        dev, test = (model.score(features[part], reviews[part].labels) for part in ("dev", "test"))
+        found.append((float(dev), float(test)))
+    return max(found, key=lambda scores: scores[0])
 
 
 def draw(path: Path, title: str, bars: dict[str, float], least: float) -> None:
