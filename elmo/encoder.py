@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from elmo.backend import tf
 from elmo.bilm import TreeLSTM
 from elmo.node_vectors import NodeVectors
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
@@ -45,15 +46,19 @@ class Encoder:
     A sentence's vectors do not depend on what is encoded with it, within 1e-5.
     """
 
-    def __init__(self, weights: Weights, memory: int = DEFAULT_MEMORY) -> None:
+    def __init__(
+        self, weights: Weights, memory: int = DEFAULT_MEMORY, precision: str = "float32"
+    ) -> None:
         """memory: bytes that the vectors of one pass through the model may take.
 
-        One sentence always goes through, whatever it takes.
+        One sentence always goes through, whatever it takes. precision: one of
+        `elmo.precision.PRECISIONS`, for the LSTMs' matrix products.
         """
-        self.options = weights.options
+        self.options, self.precision = weights.options, precision
         self._memory = memory
         self._mix = weights.layer_mix()
-        self._directions = [TreeLSTM(weights, 0), TreeLSTM(weights, 1)]
+        dtype = tf.as_dtype(precision)
+        self._directions = [TreeLSTM(weights, direction, dtype) for direction in (0, 1)]
         self._tokens = TokenVectors(weights, capacity=memory // 8)
 
     def encode(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from elmo.errors import UserError
 from elmo.options import Options
+from elmo.precision import check_precision
 from elmo.published import read_published
 from elmo.sentences import Sentences
 from elmo.weights import Weights
@@ -68,9 +69,19 @@ def read_weights(handle: str, engine: str = "native", options: Options | None = 
 
 
 def load_engine(
-    handle: str, engine: str, memory: int, options: Options | None = None, digest: str | None = None
+    handle: str,
+    engine: str,
+    memory: int,
+    options: Options | None = None,
+    digest: str | None = None,
+    precision: str = "float32",
 ) -> Engine:
-    """The engine for a handle, ready to run; refuses weights of another digest than `digest`."""
+    """The engine for a handle, ready to run.
+
+    Raises UserError for weights of another digest than `digest`, and for a precision that this
+    processor lacks.
+    """
+    check_precision(precision)
     weights = read_weights(handle, engine, options)
     if digest is not None and weights.digest != digest:
         raise UserError(
@@ -83,4 +94,4 @@ def load_engine(
         return Module(model_folder(handle), weights.options, memory)
     from elmo.encoder import Encoder
 
-    return Encoder(weights, memory)
+    return Encoder(weights, memory, precision)

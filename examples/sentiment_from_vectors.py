@@ -27,8 +27,9 @@ PENALTIES = (1.0, 3.0, 10.0)  # of the support vector machine
 TOKENS_AT_ONCE = 2048  # distinct ones, compared with all others
 
 
-def embed(reviews: dict[str, Reviews], model: str, work: Path) -> Run:
+def embed(reviews: dict[str, Reviews], args: argparse.Namespace) -> Run:
     """All sentences through `elmo-beam embed`; each has its part and number as id."""
+    work: Path = args.work
     work.mkdir(parents=True, exist_ok=True)
     for part, own in reviews.items():
         lines = [json.dumps({"id": f"{part} {i}", "text": s}) for i, s in enumerate(own.sentences)]
@@ -37,8 +38,8 @@ def embed(reviews: dict[str, Reviews], model: str, work: Path) -> Run:
     done = subprocess.run(
         [
             sys.executable, "-m", "pipeline", "embed", *inputs, "--output", str(work / "vectors"),
-            "--model", model, "--outputs", ",".join(OUTPUTS), "--tokenizer", "whitespace",
-            "--id_field", "id",
+            "--model", args.model, "--precision", args.precision, "--outputs", ",".join(OUTPUTS),
+            "--tokenizer", "whitespace", "--id_field", "id",
         ]
     )  # fmt: skip
     if done.returncode:
@@ -103,8 +104,9 @@ def main() -> None:
     """Print the accuracies, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("sentiment-vectors"), help="a folder")
+    parser.add_argument("--precision", default="float32", help="as for elmo-beam embed")
     args, reviews = arguments(parser)
-    run = embed(reviews, args.model, args.work)
+    run = embed(reviews, args)
     rows = rows_of_parts(run, reviews)
     features = {output: pooled(run, output, rows["train"]) for output in OUTPUTS}
     bars = {"bag of words": bag_of_words(reviews)}

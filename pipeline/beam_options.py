@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shlex
 import sys
 
@@ -20,6 +21,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipeline.flags import FlagError, unknown
 
+PROCESSES = "multi_processing"
 LOCAL = ("DirectRunner", "FnApiRunner")
 
 
@@ -46,6 +48,14 @@ def is_local(options: PipelineOptions) -> bool:
     return (options.view_as(StandardOptions).runner or LOCAL[0]) in LOCAL
 
 
+def local_processes(options: PipelineOptions) -> int:
+    """How many processes run the DoFns of a local job."""
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode != PROCESSES:
+        return 1
+    return direct.direct_num_workers or os.cpu_count() or 1
+
+
 def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """An empty pipeline; FlagError where Beam refuses the options.
 
@@ -61,7 +71,7 @@ def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
 
 def _local_runner(options: PipelineOptions) -> FnApiRunner:
     direct = options.view_as(DirectOptions)
-    if direct.direct_running_mode != "multi_processing":
+    if direct.direct_running_mode != PROCESSES:
         return FnApiRunner()
     # As the runner itself would start its processes, but for what they log to our terminal.
     direct.direct_running_mode = "in_memory"

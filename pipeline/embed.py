@@ -15,6 +15,7 @@ from typing import Any
 from elmo.errors import UserError
 from elmo.models import read_weights
 from elmo.outputs import checked_outputs
+from elmo.precision import check_precision
 from pipeline.console import complain, say
 from pipeline.folder import folder_taken, settle
 from pipeline.progress import Progress, shown
@@ -47,6 +48,10 @@ def run_job(
 
     options: Beam's, or None where the command line had none.
     """
+    local = _local_processes(options)
+    if local:
+        check_precision(args.precision)
+        _share_cores(local)
     layout = layout_of(args.output)
     paths = expand_inputs(args.input)
     settings = settings_of(args)
@@ -61,6 +66,25 @@ def run_job(
         delete_stale(layout, state)
         finish(layout, state, settings, session)
     return layout, state, session
+
+
+def _local_processes(options: Any) -> int:
+    """How many processes of this machine will run the model: 0 where an engine's will."""
+    if options is None:
+        return 1
+    from pipeline.beam_options import is_local, local_processes
+
+    return local_processes(options) if is_local(options) else 0
+
+
+def _share_cores(processes: int) -> None:
+    """TensorFlow's threads for one of the encoder's two, so that all of them share the cores.
+
+    With more, the threads of one direction only wait for each other's. A value that the
+    environment has stays.
+    """
+    threads = max((os.cpu_count() or 1) // (2 * processes), 1)
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

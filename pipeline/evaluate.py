@@ -16,6 +16,7 @@ from elmo.encoder import Encoder
 from elmo.errors import UserError
 from elmo.models import model_folder, read_weights
 from elmo.outputs import SENTENCE_OUTPUT, output_names
+from elmo.precision import check_precision
 from elmo.probe import PENALTIES, Probe, majority_accuracy
 from elmo.training.batches import BatchMaker, epoch_of_batches
 from elmo.training.language_model import SOFTMAX_B, SOFTMAX_W, LanguageModel
@@ -41,6 +42,8 @@ def evaluate(args: argparse.Namespace) -> int:
     most = [args.sentences, None, None]
     tagged = [read_conllu(f, n) if f else [] for f, n in zip(files, most, strict=True)]
     paths = expand_inputs(args.input) if args.input else []
+    if tagged[0]:
+        check_precision(args.precision)
     with enough_memory():
         weights = read_weights(args.model)
         figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
@@ -55,7 +58,8 @@ def evaluate(args: argparse.Namespace) -> int:
                 complain(str(error))
                 code = 1
         if tagged[0]:
-            figures["probe"] = _aside(lambda: probe_of(weights, *tagged))
+            encoder = Encoder(weights, precision=args.precision)
+            figures["probe"] = _aside(lambda: probe_of(encoder, *tagged))
             say(_probe_table(figures["probe"]))
     if args.output:
         Path(args.output).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -92,7 +96,7 @@ def perplexity_of(args: argparse.Namespace, weights: Weights, paths: list[str]) 
 
 
 def probe_of(
-    weights: Weights, train: list[Sentence], dev: list[Sentence], test: list[Sentence]
+    encoder: Encoder, train: list[Sentence], dev: list[Sentence], test: list[Sentence]
 ) -> dict[str, Any]:
     """Accuracies of a linear probe on each output, and of the majority tag; as parts of 1.
 
@@ -110,8 +114,7 @@ def probe_of(
             for part in measured
         }
     }
-    encoder = Encoder(weights)
-    for name in output_names(weights.options):
+    for name in output_names(encoder.options):
         if name == SENTENCE_OUTPUT:
             continue
         vectors = {
@@ -124,6 +127,7 @@ def probe_of(
             best = max(best, (found[measured[0]], found), key=lambda pair: pair[0])
         accuracies[name] = best[1]
     return {
+        "precision": encoder.precision,
         "sentences": {part: len(s) for part, s in parts.items()},
         "tokens": {part: len(own) for part, own in words.items()},
         "accuracy": accuracies,

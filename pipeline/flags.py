@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Sequence
 
 from elmo.errors import UserError
+from elmo.precision import PRECISIONS
 from pipeline import __version__
 from pipeline.flag_types import FlagError, Parser, count, number, outputs, path, size, word
 from transforms.settings import TOKENIZERS, Settings
@@ -102,6 +103,7 @@ def _add_evaluate(commands: Commands) -> None:
         "classifier tells parts of speech by each of its layers (--conllu_train, --conllu_test).",
     )
     evaluate.add_argument("--model", default=DEFAULTS.model, metavar="HANDLE", help="as for embed")
+    _add_precision(evaluate)
     evaluate.add_argument(
         "--input", action="append", type=path, metavar="FILE", help="text to predict"
     )
@@ -166,6 +168,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         default=d.engine,
         help="`module` runs a hub module itself, slowly, for checking (native)",
     )
+    _add_precision(model)
     model.add_argument(
         "--memory", type=size, default=d.memory, metavar="SIZE", help="for vectors in work (1GiB)"
     )
@@ -191,6 +194,15 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     text = _add_text(parser)
     text.add_argument("--id_field", metavar="NAME", help="JSON or Parquet, copied to column id")
+
+
+def _add_precision(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=DEFAULTS.precision,
+        help="bfloat16: quicker, by products that are right to 1%% (float32)",
+    )
 
 
 def _add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -231,6 +243,8 @@ def check(args: argparse.Namespace) -> None:
         raise FlagError(f"--epochs {args.epochs:g} is more than {MOST_EPOCHS:,}")
     if args.command in ("embed", "plan"):
         _check_padding(args)
+        if args.engine == "module" and args.precision != DEFAULTS.precision:
+            raise FlagError(f"--precision {args.precision} is for --engine native")
     if args.tokenizer == "moses" and args.language != DEFAULTS.language:
         from transforms.text import check_language
 
@@ -245,8 +259,8 @@ def _check_evaluate(args: argparse.Namespace) -> None:
         raise FlagError("nothing to measure by: give --input, or --conllu_train and --conllu_test")
     if bool(args.conllu_train) != bool(args.conllu_test):
         raise FlagError("--conllu_train and --conllu_test go together: give both")
-    for flag in ("conllu_dev", "sentences"):
-        if getattr(args, flag) and not args.conllu_train:
+    for flag in ("conllu_dev", "sentences", "precision"):
+        if getattr(args, flag) not in (None, DEFAULTS.precision) and not args.conllu_train:
             raise FlagError(f"--{flag} is for the probe: give --conllu_train and --conllu_test too")
 
 

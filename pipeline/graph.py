@@ -7,7 +7,7 @@ from apache_beam.ml.inference.base import RunInference
 
 from transforms.layout import Layout
 from transforms.settings import Settings
-from transforms.steps import ElmoHandler, Normalize, PlanShards, ReadBlocks, WriteBlocks
+from transforms.steps import ElmoHandler, PlanShards, ReadSentences, WriteBlocks
 
 
 def embed_shards(
@@ -20,8 +20,7 @@ def embed_shards(
         | "SpreadShards" >> beam.Reshuffle()
         | "PlanShards" >> beam.ParDo(PlanShards(layout, settings))
         | "SpreadSpans" >> beam.Reshuffle()
-        | "ReadBlocks" >> beam.ParDo(ReadBlocks(layout, settings))
-        | "Normalize" >> beam.ParDo(Normalize(settings))
+        | "ReadSentences" >> beam.ParDo(ReadSentences(layout, settings))
         | "Embed" >> RunInference(ElmoHandler(settings))
         | "WriteBlocks" >> beam.ParDo(WriteBlocks(layout, settings))
     )

@@ -28,6 +28,7 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     model: str = "default"
     engine: str = "native"
+    precision: str = "float32"
     memory: int = 1 << 30
     outputs: tuple[str, ...] = ("elmo",)
     format: str = "parquet"

@@ -52,7 +52,7 @@ def test_the_graph_that_they_build() -> None:
     transforms = built.components.transforms
     (root,) = (transforms[name] for name in built.root_transform_ids)
     assert [transforms[name].unique_name for name in root.subtransforms] == [
-        "Shards", "SpreadShards", "PlanShards", "SpreadSpans", "ReadBlocks", "Normalize", "Embed",
+        "Shards", "SpreadShards", "PlanShards", "SpreadSpans", "ReadSentences", "Embed",
         "WriteBlocks",
     ]  # fmt: skip
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from tests.transforms_helpers import (
     slow_blocks,
     write_shard,
 )
-from transforms.accounts import BlockKey, read_accounts
+from transforms.accounts import BlockKey, part_path, read_accounts
 from transforms.layout import Layout
 from transforms.normalize import SentenceBlock
 from transforms.plan import (
@@ -34,7 +36,7 @@ from transforms.plan import (
 )
 from transforms.read import CHANGED, RawBlock, read_span
 from transforms.settings import Settings
-from transforms.steps import Normalize, PlanShards, ReadBlocks, WriteBlocks
+from transforms.steps import PlanShards, ReadSentences, WriteBlocks, ahead
 from transforms.write import write_block
 
 TEXT = b"".join(b"line number %d\n" % i for i in range(100))
@@ -50,8 +52,9 @@ def lines_of(block: RawBlock) -> list[tuple[str, int, bytes]]:
     return [(os.path.basename(block.key.shard), r["offset"], r["raw"]) for r in rows]
 
 
-def sentences_of(block: SentenceBlock) -> list[tuple[int, list[str]]]:
-    return [(row["line"], row["tokens"]) for row in block.sentences.to_pylist()]
+def sentences_of(block: SentenceBlock) -> list[tuple[str, int, list[str]]]:
+    rows = block.sentences.to_pylist()
+    return [(os.path.basename(r["shard"]), r["offset"], r["tokens"]) for r in rows]
 
 
 def commit(layout: Layout, raw: RawBlock, run: Settings = RUN) -> None:
@@ -83,18 +86,18 @@ def test_plan_shards_gives_spans_and_puts_plans_on_record(layout: Layout, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.zst"])
-def test_read_blocks_gives_every_line_once(layout: Layout, tmp_path: Path, name: str) -> None:
+def test_read_sentences_gives_every_line_once(layout: Layout, tmp_path: Path, name: str) -> None:
     path = write_shard(tmp_path / name, TEXT)
     spans = list(spans_of(plan_shard(layout, path, RUN)))
-    lines = [b"line number %d" % i for i in range(100)]
+    lines = [f"line number {i}" for i in range(100)]
     offsets = [sum(len(line) + 1 for line in lines[:i]) for i in range(100)]
-    expected = [(name, offset, line) for offset, line in zip(offsets, lines, strict=True)]
+    expected = [(name, offset, line.split()) for offset, line in zip(offsets, lines, strict=True)]
     with local_pipeline() as pipeline:
-        blocks = pipeline | Create(spans) | ParDo(ReadBlocks(layout, RUN))
-        assert_that(blocks | FlatMap(lines_of), equal_to(expected))
+        blocks = pipeline | Create(spans) | ParDo(ReadSentences(layout, RUN))
+        assert_that(blocks | FlatMap(sentences_of), equal_to(expected))
 
 
-def test_read_blocks_passes_over_blocks_that_are_done(layout: Layout, tmp_path: Path) -> None:
+def test_read_sentences_passes_over_blocks_that_are_done(layout: Layout, tmp_path: Path) -> None:
     path = write_shard(tmp_path / "a.txt", TEXT)
     plan = plan_shard(layout, path, RUN)
     blocks = [block for span in spans_of(plan) for block in read_span(layout, span, RUN)]
@@ -104,8 +107,8 @@ def test_read_blocks_passes_over_blocks_that_are_done(layout: Layout, tmp_path: 
         commit(layout, blocks[i])
     expected = [block.start for i, block in enumerate(plan.blocks) if i not in done]
     with local_pipeline() as pipeline:
-        left = pipeline | Create(list(spans_of(plan))) | ParDo(ReadBlocks(layout, RUN))
-        assert_that(left | Map(lambda raw: raw.key.block.start), equal_to(expected))
+        left = pipeline | Create(list(spans_of(plan))) | ParDo(ReadSentences(layout, RUN))
+        assert_that(left | Map(lambda block: block.key.block.start), equal_to(expected))
 
 
 def test_a_span_that_is_all_done_does_not_open_its_file(layout: Layout, tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ def test_a_file_that_changed_since_its_plan_is_damaged_and_not_read(
     else:
         os.utime(path, (0, plan.shard.modified - 5))
     with local_pipeline() as pipeline:
-        blocks = pipeline | Create(list(spans_of(plan))) | ParDo(ReadBlocks(layout, RUN))
+        blocks = pipeline | Create(list(spans_of(plan))) | ParDo(ReadSentences(layout, RUN))
         assert_that(blocks, equal_to([]))
     marked = recorded_plan(layout, path)
     assert marked is not None
@@ -189,14 +192,58 @@ def test_a_line_that_became_two_while_it_is_read_is_seen(layout: Layout, tmp_pat
     assert str(getattr(recorded_plan(layout, path), "damaged", "")) == CHANGED
 
 
-def test_normalize_gives_each_block_its_sentences() -> None:
-    raw = [raw_block([b"one two.", b"", b"\xff"]), raw_block([b"a  b"], first_line=7)]
+def test_read_sentences_gives_each_block_its_accounts(layout: Layout, tmp_path: Path) -> None:
+    run = make_settings(block_size=10)
+    path = write_shard(tmp_path / "a.txt", b"one two.\n" + b"\n\xff\n" + b"a  b\n")
+    spans = list(spans_of(plan_shard(layout, path, run)))
     with local_pipeline() as pipeline:
-        blocks = pipeline | Create(raw) | ParDo(Normalize(RUN))
-        found = blocks | "Sentences" >> Map(sentences_of)
-        assert_that(found, equal_to([[(0, ["one", "two", "."])], [(7, ["a", "b"])]]))
+        blocks = pipeline | Create(spans) | ParDo(ReadSentences(layout, run))
         counts = blocks | "Counts" >> Map(lambda b: (b.embedded, b.blank, len(b.rejects)))
-        assert_that(counts, equal_to([(1, 1, 1), (1, 0, 0)]), label="Check counts")
+        assert_that(counts, equal_to([(1, 1, 0), (1, 0, 1)]))
+
+
+def test_the_next_item_is_made_while_one_is_in_use() -> None:
+    made = [threading.Event() for _ in range(3)]
+
+    def items() -> Iterator[int]:
+        for i, event in enumerate(made):
+            event.set()
+            yield i
+
+    for i in ahead(items()):
+        if i < 2:
+            assert made[i + 1].wait(10), f"{i + 1} was not begun while {i} was in use"
+        if i == 0:
+            assert not made[2].wait(0.2), "it runs ahead by more than one"
+
+
+def test_what_fails_ahead_is_raised_in_its_turn() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("second")
+
+    found = ahead(items())
+    assert next(found) == 1
+    with pytest.raises(ValueError, match="second"):
+        next(found)
+
+
+def test_a_reader_that_is_let_go_leaves_no_thread() -> None:
+    before = threading.active_count()
+    found = ahead(iter(range(10)))
+    next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_block_that_cannot_be_written_fails_the_bundle(layout: Layout, broken: int) -> None:
+    """Whether it is the last of its bundle, whose writing nothing else waits for, or not."""
+    names = ["/in/0.txt", "/in/1.txt"]
+    blocks = [embedded_block(normalized(raw_block([b"a"], shard=n), RUN), RUN) for n in names]
+    Path(part_path(layout, RUN, blocks[broken].block.key.stem)).mkdir(parents=True)
+    with pytest.raises(Exception, match="cannot write"), local_pipeline() as pipeline:
+        _ = pipeline | Create(blocks) | ParDo(WriteBlocks(layout, RUN))
 
 
 def test_write_blocks_gives_the_accounts_that_it_writes(layout: Layout) -> None:

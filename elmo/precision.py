@@ -1,0 +1,39 @@
+"""What the LSTMs' matrix products are taken in: float32, or bfloat16 where a processor has it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from elmo.errors import UserError
+
+PRECISIONS = ("float32", "bfloat16")
+INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def check_precision(precision: str) -> None:
+    """UserError where a precision would be slower here than float32: it is emulated then."""
+    if precision not in PRECISIONS:
+        raise UserError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+    if precision == "float32":
+        return
+    reason = None
+    if not INSTRUCTIONS & _processor_flags():
+        reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
+    elif os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        reason = "TF_ENABLE_ONEDNN_OPTS=0 takes TensorFlow's kernels for it away"
+    if reason:
+        raise UserError(
+            f"--precision {precision} would be slower than float32 on {platform.node()} "
+            f"({reason}): leave it out"
+        )
+
+
+def _processor_flags() -> set[str]:
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux: nothing is known
+        return set()
+    return {word for line in lines if line.startswith("flags") for word in line.split()}

@@ -1,0 +1,89 @@
+"""bfloat16 products: near float32, the same in any company, and refused where they are slower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elmo import precision
+from elmo.encoder import Encoder
+from elmo.errors import UserError
+from elmo.models import load_engine, read_weights
+from elmo.outputs import output_names
+from elmo.precision import check_precision
+from tests.elmo.test_encoder import SHAPES
+from tests.oracle import Oracle, random_weights
+from tests.refusal import refused
+
+LINES = (
+    "The bank of the river .",
+    "The bank will lend the money .",
+    "",
+    "Rain , rain and wind , all through the long night on the moor .",
+)
+TEXT = [line.split() for line in LINES]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_output_is_within_one_hundredth_of_the_oracle(shape: str) -> None:
+    """Emulated where the processor lacks it, the arithmetic is the same."""
+    weights = random_weights(SHAPES[shape], seed=5)
+    found = Encoder(weights, precision="bfloat16").encode(TEXT, output_names(weights.options))
+    oracle = [Oracle(weights).encode(tokens) for tokens in TEXT if tokens]
+    for name, vectors in found.items():
+        rows = [np.atleast_2d(one[name]) for one in oracle]
+        want = np.concatenate(rows)
+        got = vectors[[0, 1, 3]] if name == "default" else vectors
+        assert np.linalg.norm(got - want) <= 0.01 * np.linalg.norm(want), name
+
+
+def test_the_default_model_is_within_one_hundredth_of_float32() -> None:
+    weights = read_weights("default")
+    names = output_names(weights.options)
+    exact = Encoder(weights).encode(TEXT, names)
+    rounded = Encoder(weights, precision="bfloat16").encode(TEXT, names)
+    for name in names:
+        error = np.linalg.norm(rounded[name] - exact[name]) / np.linalg.norm(exact[name])
+        assert error <= 0.01, name
+        assert (error > 1e-5) == (name != "word_emb"), "token vectors stay float32, LSTMs do not"
+
+
+@pytest.mark.parametrize(
+    ("flags", "onednn", "reason"),
+    [
+        ("fpu avx2 avx512f", None, "no amx_bf16 or avx512_bf16"),
+        (None, None, "no amx_bf16 or avx512_bf16"),
+        ("fpu avx512_bf16", "0", "TF_ENABLE_ONEDNN_OPTS"),
+    ],
+)
+def test_it_is_refused_where_it_would_be_slower(
+    flags: str | None,
+    onednn: str | None,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t: {flags}\n")
+    if onednn:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    with refused("bfloat16", "slower", reason, "leave it out"):
+        load_engine("default", "native", 1 << 20, precision="bfloat16")
+    check_precision("float32")
+
+
+def test_it_is_taken_where_the_processor_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    (tmp_path / "cpuinfo").write_text("flags\t: fpu amx_bf16\nflags\t: fpu amx_bf16\n")
+    check_precision("bfloat16")
+
+
+def test_another_one_is_refused() -> None:
+    with pytest.raises(UserError, match="'float16' is none of float32, bfloat16"):
+        check_precision("float16")
