@@ -16,6 +16,7 @@ from sst import Reviews, arguments, bag_of_words, draw
 from elmo.layer import ElmoLayer
 
 BATCH, EPOCHS = 64, 8
+RATE, DROPOUT = 2e-3, 0.3
 
 
 def dataset(own: Reviews, shuffled: bool) -> tf.data.Dataset:
@@ -30,9 +31,10 @@ def classifier(model: str) -> keras.Model:
     """Sentences to the chance of a good review."""
     sentences = keras.Input((), dtype="string")
     vectors = ElmoLayer(model, trainable="mix", name="elmo")(sentences)
-    pooled = keras.layers.GlobalAveragePooling1D()(vectors)
-    hidden = keras.layers.Dense(64, activation="relu")(keras.layers.Dropout(0.3)(pooled))
-    return keras.Model(sentences, keras.layers.Dense(1, activation="sigmoid")(hidden))
+    inputs = keras.layers.Dropout(DROPOUT)(keras.layers.LayerNormalization()(vectors))
+    read = keras.layers.Bidirectional(keras.layers.LSTM(64, return_sequences=True))(inputs)
+    pooled = keras.layers.Dropout(DROPOUT)(keras.layers.GlobalAveragePooling1D()(read))
+    return keras.Model(sentences, keras.layers.Dense(1, activation="sigmoid")(pooled))
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
     args, reviews = arguments(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     keras.utils.set_random_seed(0)
     model = classifier(args.model)
-    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy", metrics=["accuracy"])
     best = keras.callbacks.EarlyStopping("val_accuracy", patience=3, restore_best_weights=True)
     model.fit(
         dataset(reviews["train"], True),
