@@ -147,7 +147,8 @@ class TreeLSTM(tf.Module):
         """The first layer's gates before the recurrent part, [rows, 4 * lstm_dim]."""
         cell = self.cells[0]
         inputs = tf.cast(vectors, self._dtype)
-        return tf.matmul(inputs, cell["W_0"][: self.options.projection_dim]) + cell["B"]
+        products = tf.matmul(inputs, cell["W_0"][: self.options.projection_dim])
+        return tf.nn.bias_add(products, cell["B"])
 
     def _step(
         self, first_gates: tf.Tensor, parents: tf.Tensor, state: list[State]

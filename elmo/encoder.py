@@ -19,6 +19,9 @@ from elmo.tree import PrefixTree, build_tree
 from elmo.weights import Weights
 
 DEFAULT_MEMORY = 1 << 30
+# In one pass. More would widen the first levels, which are wide enough, and take more memory where
+# a text has short sentences than where it has long ones.
+MOST_SENTENCES = 2048
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class Encoder:
         per_type = 4 * (2 * 4 * o.lstm_dim + o.projection_dim)
         per_row = 2 * 3 * 4 * 4 * o.lstm_dim  # with their temporaries
         begin = sentences.offsets[start]
-        end = min(len(sentences.ids), int(begin) + self._memory // per_token + 1)
+        last = sentences.offsets[min(start + MOST_SENTENCES, len(sentences))]
+        end = min(int(last), int(begin) + self._memory // per_token + 1)
         ids = sentences.ids[begin:end]
         first_seen = np.zeros(len(ids) + 1, np.int64)
         first_seen[np.unique(ids, return_index=True)[1] + 1] = 1

@@ -10,6 +10,7 @@ from elmo.bilm import CharacterEncoder
 from elmo.characters import boundary_ids, character_ids, token_bytes
 from elmo.weights import Weights
 
+MOST_KEPT = 1 << 16  # tokens: some ten blocks' worth, so that memory is full early and stays so
 CHARACTERS_AT_ONCE = 16384  # character positions in one call of the character encoder
 
 
@@ -17,11 +18,12 @@ class TokenVectors:
     """The character encoder behind a bounded cache; `boundaries` are <S> and </S>."""
 
     def __init__(self, weights: Weights, capacity: int) -> None:
-        """capacity: bytes of vectors kept; when they are full, the cache begins anew."""
+        """capacity: bytes of vectors kept, of MOST_KEPT tokens; when full, the cache begins anew."""
         self._encoder = CharacterEncoder(weights)
         self._options = weights.options
         width = weights.options.projection_dim
-        self._vectors = np.empty((max(capacity // (4 * width), 1), width), np.float32)
+        rows = min(max(capacity // (4 * width), 1), MOST_KEPT)
+        self._vectors = np.empty((rows, width), np.float32)
         self._rows: dict[bytes, int] = {}
         ids = boundary_ids(weights.options.max_characters)
         self.boundaries = self._encoder.run(ids).numpy()
