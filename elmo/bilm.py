@@ -31,7 +31,9 @@ class CharacterEncoder(tf.Module):
             for name, array in weights.arrays.items()
             if name.startswith(("char_embed", "CNN"))
         }
-        self.run = tf.function(self._run, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+        signature = [tf.TensorSpec([None, None], tf.int32)]
+        # Without autograph, which would leave files behind where a process is killed.
+        self.run = tf.function(self._run, input_signature=signature, autograph=False)
 
     def _run(self, ids: tf.Tensor) -> tf.Tensor:
         return encode_characters(self.options, self.arrays, ids)
@@ -97,6 +99,7 @@ class TreeLSTM(tf.Module):
                 tf.TensorSpec([None], tf.int32),
                 tf.TensorSpec([None], tf.int64),
             ],
+            autograph=False,
         )
 
     def _run(

@@ -41,19 +41,14 @@ class ElmoLayer(keras.layers.Layer):
         """model: a handle, as for `elmo.models.read_weights`.
 
         trainable: "mix" (the layers' parts in `elmo`, and its scale), "all" (the biLM too) or
-        False. options: for Keras, which builds a saved layer by them and then loads its weights;
-        then no model is read.
+        False. options: for Keras, which builds a saved layer by them and then loads its weights, so
+        that the model need not be there any more.
         """
         if trainable not in TRAINABLE:
             raise UserError(f'trainable={trainable!r} is none of "mix", "all" and False')
         super().__init__(trainable=bool(trainable), **kwargs)
         self.model, self.output_name, self.trains = model, output, trainable
-        arrays: dict[str, np.ndarray] = {}
-        if options is None:
-            weights = read_weights(model)
-            self.options, arrays = weights.options, weights.arrays
-        else:
-            self.options = parse_options(json.dumps(options), "the saved layer's options")
+        self.options, arrays = _options_and_arrays(model, options)
         checked_outputs(self.options, [output])
         self.supports_masking = True
         self.arrays = {
@@ -118,6 +113,24 @@ class ElmoLayer(keras.layers.Layer):
         if config.get("frozen"):
             layer.trainable = False
         return layer
+
+
+def _options_and_arrays(
+    model: str, options: dict[str, Any] | None
+) -> tuple[Options, dict[str, np.ndarray]]:
+    """A model's, or for a layer that was saved its options, and the arrays if they can be had.
+
+    A layer that is cloned, not loaded, begins with the model's arrays as the first one did.
+    """
+    if options is None:
+        weights = read_weights(model)
+        return weights.options, weights.arrays
+    saved = parse_options(json.dumps(options), "the saved layer's options")
+    try:
+        weights = read_weights(model, options=saved)
+    except UserError:
+        return saved, {}
+    return saved, weights.arrays if weights.options == saved else {}
 
 
 _MIX = (MIX_WEIGHTS, MIX_SCALING)

@@ -18,7 +18,7 @@ class TokenVectors:
     """The character encoder behind a bounded cache; `boundaries` are <S> and </S>."""
 
     def __init__(self, weights: Weights, capacity: int) -> None:
-        """capacity: bytes of vectors kept, of MOST_KEPT tokens; when full, the cache begins anew."""
+        """capacity: bytes of vectors kept, of MOST_KEPT tokens; a full cache begins anew."""
         self._encoder = CharacterEncoder(weights)
         self._options = weights.options
         width = weights.options.projection_dim

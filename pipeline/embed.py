@@ -22,11 +22,12 @@ from pipeline.progress import Progress, shown
 from pipeline.report import Session, finish, problems, summary
 from pipeline.state import RunState, delete_stale, read_state
 from pipeline.stopping import SIGNALS, Stopper, beside
+from transforms.accounts import Accounts
 from transforms.layout import Layout, layout_of, shard_stem
 from transforms.plan import recorded_shards
 from transforms.settings import Settings
 from transforms.shards import Damaged, expand_inputs, stat_shard
-from transforms.storage import delete, list_names, write_bytes
+from transforms.storage import clear_temporary, delete, list_names, write_bytes
 
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts memory
 
@@ -63,6 +64,7 @@ def run_job(
         if state.pending:
             delete(layout.success)
             session, state = _run(layout, settings, state, options, stop)
+            clear_temporary(layout.root)  # of workers that were killed
         delete_stale(layout, state)
         finish(layout, state, settings, session)
     return layout, state, session
@@ -142,12 +144,15 @@ def _run(
     options = options or beam_options([], "embed")
     pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
+    # A file with a new time and its old content has its blocks still: they are not this session's.
+    before = _blocks(read_state(layout, settings, shards, recorded=True))
     began = time.monotonic()
     progress = Progress(layout, state)
     stop.describe = progress.stopped
     try:
         embed_shards(pipeline, shards, layout, settings)
-        submitted = None if is_local(options) else _submitted(pipeline, options, stop)
+        local = is_local(options)
+        submitted = None if local else _submitted(pipeline, options, stop)
 
         def work() -> Any:
             job = submitted or pipeline.run()
@@ -163,11 +168,20 @@ def _run(
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     session = Session(
         seconds=time.monotonic() - began,
-        tokens=after.total("tokens") - state.total("tokens"),
+        tokens=sum(
+            accounts.tokens
+            for stem, accounts in _blocks(after).items()
+            if before.get(stem) != accounts
+        ),
         model_load=_model_load(result),
-        peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE,
+        # An engine's workers are none of this machine's children.
+        peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE * local,
     )
     return session, after
+
+
+def _blocks(state: RunState) -> dict[str, Accounts]:
+    return {stem: accounts for shard in state.shards for stem, accounts in shard.done.items()}
 
 
 def _submitted(pipeline: Any, options: Any, stop: Stopper) -> Any:
@@ -215,6 +229,12 @@ def _told(error: BaseException, layout: Layout) -> UserError:
         return UserError(
             f"a worker has no elmo-beam ({package[0]}): install the same version wherever the "
             "engine starts its workers"
+        )
+    silent = re.findall(r"error=2, .*|Process died with exit code \d+", str(error))
+    if silent:
+        return UserError(
+            f"a worker did not start ({silent[-1]}): see that the command that environment_config "
+            "names runs wherever the engine starts its workers"
         )
     trace = "".join(traceback.format_exception(error))
     write_bytes(layout.root, layout.error_log, trace.encode())

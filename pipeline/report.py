@@ -69,11 +69,11 @@ def _accounts(state: RunState) -> dict[str, Any]:
 def finish(layout: Layout, state: RunState, settings: Settings, session: Session) -> None:
     """Write the manifest, and _SUCCESS where every line of every input is accounted for.
 
-    A session that did nothing leaves them as they are, with the figures of the one that did.
+    A session that embedded nothing leaves them as they are, with the figures of the one that did.
     """
     manifest = manifest_of(state, settings, session)
     is_current = manifest_accounts(layout) == accounts_in(manifest)
-    if session == Session() and is_current and state.complete == exists(layout.success):
+    if not session.tokens and is_current and state.complete == exists(layout.success):
         return
     data = (json.dumps(manifest, indent=2) + "\n").encode()
     write_bytes(layout.root, layout.manifest, data)

@@ -109,12 +109,9 @@ class WriteBlocks(beam.DoFn):
         self._written: Future[Accounts] | None = None
 
     def process(self, embedded: EmbeddedBlock) -> Iterator[Accounts]:
-        before = self._written
-        if before is not None:  # at most one block waits to be written
-            before.result()
+        if self._written is not None:  # so at most one block waits to be written
+            yield self._written.result()
         self._written = self._thread.submit(write_block, self._layout, self._settings, embedded)
-        if before is not None:
-            yield before.result()
 
     def finish_bundle(self) -> Iterator[Any]:
         if self._written is not None:

@@ -46,6 +46,7 @@ taskmanager.numberOfTaskSlots: 1
 taskmanager.memory.process.size: 1g
 parallelism.default: {task_managers}
 io.tmp.dirs: {folder}/tmp
+web.tmpdir: {folder}/tmp
 heartbeat.interval: 1000
 heartbeat.timeout: 8000
 restart-strategy.type: fixed-delay
@@ -133,7 +134,11 @@ class Cluster:
                 [*command, *settings],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "FLINK_PLUGINS_DIR": str(flink.plugins)},
+                env={
+                    **os.environ,
+                    "FLINK_PLUGINS_DIR": str(flink.plugins),
+                    "TMPDIR": str(self.folder / "tmp"),  # of the workers too
+                },
                 cwd=self.folder,
                 start_new_session=True,
             )

@@ -17,13 +17,13 @@ from cluster import Cluster
 from install import Missing, install
 
 TASK_MANAGERS = 2
+WORKER = Path(sys.executable).with_name("elmo-beam-worker")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "elmo-beam"
 
 
 def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
     """Beam's flags for the cluster: workers are processes of ours, which share the cores."""
-    threads = str(max(1, (os.cpu_count() or 1) // slots))
-    worker = Path(sys.executable).with_name("elmo-beam-worker")
+    threads = str(max(1, (os.cpu_count() or 1) // (2 * slots)))  # the encoder runs two at once
     environment = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     return [
         "--runner=FlinkRunner",
@@ -32,7 +32,7 @@ def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
         f"--flink_job_server_jar={job_server}",
         f"--parallelism={slots}",
         "--environment_type=PROCESS",
-        f"--environment_config={json.dumps({'command': str(worker), 'env': environment})}",
+        f"--environment_config={json.dumps({'command': str(WORKER), 'env': environment})}",
     ]
 
 
@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("command", choices=["embed"], help="of elmo-beam; its flags follow")
     args, flags = parser.parse_known_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:
         return _run(args.command, flags)
     except (Missing, TimeoutError) as error:
@@ -52,6 +53,8 @@ def main() -> int:
 
 def _run(command: str, flags: list[str]) -> int:
     flink = install(CACHE)
+    if not WORKER.exists():
+        raise Missing(f"no {WORKER}: install the package again")
     with Cluster(flink, TASK_MANAGERS) as cluster:
         print(f"Flink at http://{cluster.master}, logs in {cluster.folder}", file=sys.stderr)
         elmo_beam = [sys.executable, "-m", "pipeline", command, *flags]
@@ -61,7 +64,8 @@ def _run(command: str, flags: list[str]) -> int:
         child = subprocess.Popen([*elmo_beam, *beam], env=own)
         # A terminal sends Ctrl-C to the command too, which answers it; TERM has to be passed on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        for passed in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(passed, lambda *_: child.terminate())
         return child.wait()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -210,6 +211,23 @@ def test_saved_loaded_and_exported(folder: Folder, tmp_path: Path) -> None:
     model.export(tmp_path / "saved", verbose=False)
     exported = tf.saved_model.load(tmp_path / "saved")
     np.testing.assert_allclose(exported.serve(text), want, rtol=0, atol=1e-6)
+
+
+def test_a_clone_begins_with_the_models_weights(folder: Folder) -> None:
+    model = model_over(ElmoLayer(str(folder)))
+    clone = keras.models.clone_model(model)
+    for a, b in zip(model.layers[0].weights, clone.layers[0].weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_a_saved_layer_needs_no_model(folder: Folder, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    model = model_over(ElmoLayer(str(tmp_path / "model")))
+    want = model.predict(tf.constant(JOINED), verbose=0)
+    model.save(tmp_path / "model.keras")
+    shutil.rmtree(tmp_path / "model")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(tf.constant(JOINED), verbose=0), want, atol=1e-6)
 
 
 def test_what_keras_froze_is_frozen_when_it_is_loaded(folder: Folder, tmp_path: Path) -> None:

@@ -87,10 +87,26 @@ def test_a_file_that_changed_is_computed_anew_and_no_other(
 def test_a_file_only_touched_is_not_computed_anew(job: Job) -> None:
     path = job.file("a.txt", random_lines(20))
     job.embed().succeeds()
-    before = files_of(job.out / "parts")
+    before, figures = files_of(job.out / "parts"), job.manifest()["figures"]
     os.utime(path, (1, 1))
-    job.embed().succeeds()
+    (job.out / ".tmp").mkdir(exist_ok=True)
+    (job.out / ".tmp" / f".{'0' * 32}").write_bytes(b"of a worker that was killed")
+    ran = job.embed().succeeds()
     assert files_of(job.out / "parts") == before
+    assert "this session" not in ran.out
+    assert job.manifest()["figures"] == figures, "those of the session that did the work"
+    assert not (job.out / ".tmp").exists()
+
+
+def test_a_session_counts_the_tokens_that_it_embedded(job: Job) -> None:
+    touched = job.file("a.txt", random_lines(20, 1))
+    job.embed().succeeds()
+    tokens = job.manifest()["tokens"]
+    os.utime(touched, (1, 1))
+    job.file("b.txt", random_lines(10, 2))
+    job.embed().succeeds()
+    manifest = job.manifest()
+    assert manifest["figures"]["session_tokens"] == manifest["tokens"] - tokens > 0
 
 
 def test_a_file_that_vanished_is_refused_by_name(job: Job) -> None:
