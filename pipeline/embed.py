@@ -64,9 +64,9 @@ def run_job(
         if state.pending:
             delete(layout.success)
             session, state = _run(layout, settings, state, options, stop)
-            clear_temporary(layout.root)  # of workers that were killed
         delete_stale(layout, state)
         finish(layout, state, settings, session)
+        clear_temporary(layout.root)  # what workers that were killed have left
     return layout, state, session
 
 

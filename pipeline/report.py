@@ -69,18 +69,17 @@ def _accounts(state: RunState) -> dict[str, Any]:
 def finish(layout: Layout, state: RunState, settings: Settings, session: Session) -> None:
     """Write the manifest, and _SUCCESS where every line of every input is accounted for.
 
-    A session that embedded nothing leaves them as they are, with the figures of the one that did.
+    A session that embedded nothing leaves the manifest as it is, with the figures of the one that
+    did.
     """
     manifest = manifest_of(state, settings, session)
-    is_current = manifest_accounts(layout) == accounts_in(manifest)
-    if not session.tokens and is_current and state.complete == exists(layout.success):
-        return
-    data = (json.dumps(manifest, indent=2) + "\n").encode()
-    write_bytes(layout.root, layout.manifest, data)
-    if state.complete:
-        write_bytes(layout.root, layout.success, b"\n")  # S3 takes no empty upload
-    else:
+    if session.tokens or manifest_accounts(layout) != accounts_in(manifest):
+        data = (json.dumps(manifest, indent=2) + "\n").encode()
+        write_bytes(layout.root, layout.manifest, data)
+    if not state.complete:
         delete(layout.success)
+    elif not exists(layout.success):
+        write_bytes(layout.root, layout.success, b"\n")  # S3 takes no empty upload
 
 
 def accounts_in(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from elmo.backend import tf
 from elmo.encoder import Encoder
 from elmo.published import read_published
-from tests.command import Job, elmo_beam, vectors
+from tests.command import Job, elmo_beam, random_lines, vectors
 from transforms.tfrecord import parse
 
 TEXT = "The bank of the river.\nMoney in the bank\n\nbank\n"
@@ -162,3 +162,27 @@ def test_vectors_that_pass_the_memory_go_through_in_several_passes(job: Job) -> 
     assert rows["tokens"].to_pylist() == TOKENS * 40
     wanted = np.concatenate([encoded(job, ["elmo"])["elmo"]] * 40)
     np.testing.assert_allclose(vectors(rows, "elmo"), wanted, rtol=0, atol=1e-5)
+
+
+def test_precision_is_a_setting_of_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On any processor: emulated, the arithmetic is the same."""
+    monkeypatch.setattr("elmo.precision._processor_flags", lambda: {"avx512_bf16"})
+    job.file("a.txt", random_lines(20))
+    job.embed().succeeds()
+    exact = vectors(job.rows(), "elmo")
+    job.embed("--precision", "bfloat16").refuses("precision", "float32", "bfloat16")
+    rounded = Job(job.folder, job.model, "rounded")
+    rounded.embed("--precision", "bfloat16").succeeds()
+    error = np.linalg.norm(vectors(rounded.rows(), "elmo") - exact) / np.linalg.norm(exact)
+    assert 1e-5 < error <= 0.01
+
+
+def test_a_processor_without_bfloat16_is_told_before_a_run_begins(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elmo.precision._processor_flags", lambda: {"avx2"})
+    job.file("a.txt", "A line.\n")
+    job.embed("--precision", "bfloat16").refuses("--precision bfloat16 would be slower")
+    assert not job.out.exists()
+    flags = ("--precision", "bfloat16", "--engine", "module")
+    job.embed(*flags).refuses("--precision bfloat16 is for --engine native", code=2)

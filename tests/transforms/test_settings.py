@@ -15,6 +15,7 @@ BASE = make_settings()
 CHANGES: dict[str, Any] = {
     "digest": "f" * 64,
     "engine": "module",
+    "precision": "bfloat16",
     "outputs": ("default",),
     "format": "tfrecord",
     "dtype": "float16",
