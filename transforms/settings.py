@@ -48,7 +48,11 @@ class Settings:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal; alike for settings that give the same part files."""
-        compared = {name: value for name, value in self.to_json().items() if name in COMPARED}
+        compared = {
+            name: value
+            for name, value in self.to_json().items()
+            if name in COMPARED and (name, value) not in AS_BEFORE
+        }
         return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -67,6 +71,8 @@ class Settings:
         return cls(**{**known, "outputs": tuple(known["outputs"])})
 
 
+# Settings that came later, where they change nothing: an older run's blocks are still done.
+AS_BEFORE = (("precision", "float32"),)
 COMPARED = tuple(f.name for f in fields(Settings) if f.name not in ("model", "memory", "options"))
 
 

@@ -78,3 +78,11 @@ def test_settings_of_another_version_keep_what_is_known() -> None:
     assert Settings.from_json(document) == BASE
     del document["pad_to"]
     assert Settings.from_json(document) == BASE
+
+
+def test_a_run_from_before_there_was_a_precision_goes_on() -> None:
+    document = replace(BASE, digest="d" * 64).to_json()
+    before = {name: value for name, value in document.items() if name != "precision"}
+    assert Settings.from_json(before).fingerprint == Settings.from_json(document).fingerprint
+    # As it was computed when `precision` came.
+    assert Settings.from_json(before).fingerprint == "dfb47ea0bc885c9e"
