@@ -49,10 +49,10 @@ def run_job(
 
     options: Beam's, or None where the command line had none.
     """
-    local = _local_processes(options)
-    if local:
+    processes = _local_processes(options)
+    if processes:
         check_precision(args.precision)
-        _share_cores(local)
+        _share_cores(processes)
     layout = layout_of(args.output)
     paths = expand_inputs(args.input)
     settings = settings_of(args)
@@ -145,7 +145,8 @@ def _run(
     pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
     # A file with a new time and its old content has its blocks still: they are not this session's.
-    before = _blocks(read_state(layout, settings, shards, recorded=True))
+    changed = [shard.path for shard in state.shards if shard.plan is None]
+    before = _blocks(state) | _blocks(read_state(layout, settings, changed, recorded=True))
     began = time.monotonic()
     progress = Progress(layout, state)
     stop.describe = progress.stopped
