@@ -98,6 +98,7 @@ class TreeLSTM(tf.Module):
                 tf.TensorSpec([None], tf.int32),
                 tf.TensorSpec([None], tf.int32),
                 tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([None], tf.int64),
             ],
             autograph=False,
         )
@@ -109,11 +110,14 @@ class TreeLSTM(tf.Module):
         tokens: tf.Tensor,
         parents: tf.Tensor,
         level_offsets: tf.Tensor,
+        rows: tf.Tensor,
     ) -> list[tf.Tensor]:
         """Each layer's output at each node, float32 [nodes, projection_dim].
 
         vectors: float32 [distinct tokens, projection_dim]; boundary: the vector of the token that
-        begins the sentences in this direction, [projection_dim]; the rest as in `PrefixTree`.
+        begins the sentences in this direction, [projection_dim]; tokens, parents, level_offsets as
+        in `PrefixTree`; rows: int64 [levels], at least the level's nodes: how many the products
+        take, the last node again and again.
         """
         n_layers, width = self.options.n_layers, self.options.projection_dim
         cell, output = tf.zeros([1, self.options.lstm_dim]), tf.zeros([1, width], self._dtype)
@@ -130,9 +134,11 @@ class TreeLSTM(tf.Module):
         def next_level(
             level: tf.Tensor, state: list[State], outputs: list[tf.TensorArray]
         ) -> tuple[tf.Tensor, list[State], list[tf.TensorArray]]:
-            nodes = slice(level_offsets[level], level_offsets[level + 1])
-            state, here = self._step(tf.gather(gates, tokens[nodes]), parents[nodes], state)
-            written = [o.write(level, h) for o, h in zip(outputs, here, strict=True)]
+            begin, end = level_offsets[level], level_offsets[level + 1]
+            nodes = tf.minimum(tf.range(begin, begin + rows[level]), end - 1)
+            first_gates = tf.gather(gates, tf.gather(tokens, nodes))
+            state, here = self._step(first_gates, tf.gather(parents, nodes), state)
+            written = [o.write(level, h[: end - begin]) for o, h in zip(outputs, here, strict=True)]
             return level + 1, state, written
 
         cell_shape = tf.TensorShape([None, self.options.lstm_dim])

@@ -14,14 +14,16 @@ from elmo.bilm import TreeLSTM
 from elmo.node_vectors import NodeVectors
 from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
 from elmo.sentences import Sentences
+from elmo.shapes import rounded_up
 from elmo.token_vectors import TokenVectors
 from elmo.tree import PrefixTree, build_tree
 from elmo.weights import Weights
 
 DEFAULT_MEMORY = 1 << 30
-# In one pass. More would widen the first levels, which are wide enough, and take more memory where
-# a text has short sentences than where it has long ones.
-MOST_SENTENCES = 2048
+# In one pass, but for a longer sentence. Levels of more rows are no faster, and passes that are
+# alike take the same memory at a corpus's start as at its end.
+MOST_TOKENS = 1 << 14
+STEPS = 32  # sizes an octave of a level or a vocabulary
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,7 @@ class Encoder:
         per_type = 4 * (2 * 4 * o.lstm_dim + o.projection_dim)
         per_row = 2 * 3 * 4 * 4 * o.lstm_dim  # with their temporaries
         begin = sentences.offsets[start]
-        last = sentences.offsets[min(start + MOST_SENTENCES, len(sentences))]
-        end = min(int(last), int(begin) + self._memory // per_token + 1)
+        end = int(begin) + min(MOST_TOKENS, self._memory // per_token) + 1
         ids = sentences.ids[begin:end]
         first_seen = np.zeros(len(ids) + 1, np.int64)
         first_seen[np.unique(ids, return_index=True)[1] + 1] = 1
@@ -134,8 +135,12 @@ class Encoder:
     ) -> tuple[PrefixTree, list[np.ndarray]]:
         """One direction's tree, and each layer at its nodes: float32 [nodes, projection_dim]."""
         tree = build_tree(sentences.ids, sentences.offsets, reverse=direction == 1)
-        boundary = self._tokens.boundaries[direction]
         layers = self._directions[direction].run(
-            vectors, boundary, tree.tokens, tree.parents, tree.level_offsets
+            np.resize(vectors, (rounded_up(len(vectors), STEPS), vectors.shape[1])),
+            self._tokens.boundaries[direction],
+            tree.tokens,
+            tree.parents,
+            tree.level_offsets,
+            rounded_up(np.diff(tree.level_offsets), STEPS),
         )
         return tree, [np.asarray(layer) for layer in layers]

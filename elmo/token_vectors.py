@@ -8,9 +8,11 @@ import numpy as np
 
 from elmo.bilm import CharacterEncoder
 from elmo.characters import boundary_ids, character_ids, token_bytes
+from elmo.shapes import rounded_up
 from elmo.weights import Weights
 
-MOST_KEPT = 1 << 16  # tokens: some ten blocks' worth, so that memory is full early and stays so
+MOST_KEPT = 1 << 15  # tokens: some five blocks' worth, so that memory is full early and stays so
+STEPS = 4  # sizes an octave of what goes through the character encoder
 CHARACTERS_AT_ONCE = 16384  # character positions in one call of the character encoder
 
 
@@ -23,7 +25,8 @@ class TokenVectors:
         self._options = weights.options
         width = weights.options.projection_dim
         rows = min(max(capacity // (4 * width), 1), MOST_KEPT)
-        self._vectors = np.empty((rows, width), np.float32)
+        # Written now: the system gives it memory at the start or never.
+        self._vectors = np.ones((rows, width), np.float32)
         self._rows: dict[bytes, int] = {}
         ids = boundary_ids(weights.options.max_characters)
         self.boundaries = self._encoder.run(ids).numpy()
@@ -52,10 +55,11 @@ class TokenVectors:
         start = 0
         while start < len(order):
             # Every filter needs one window of padding only behind the longest token.
-            longest = len(tokens[order[start]]) + 2
-            length = min(self._options.max_characters, longest + widest)
+            longest = len(tokens[order[start]]) + 2 + widest
+            length = min(self._options.max_characters, int(rounded_up(longest, STEPS)))
             chosen = order[start : start + max(1, CHARACTERS_AT_ONCE // length)]
-            ids = character_ids([tokens[i] for i in chosen], length)
-            vectors[chosen] = self._encoder.run(ids).numpy()
+            rows = [tokens[i] for i in chosen]
+            rows += [b""] * (int(rounded_up(len(rows), STEPS)) - len(rows))
+            vectors[chosen] = self._encoder.run(character_ids(rows, length)).numpy()[: len(chosen)]
             start += len(chosen)
         return vectors
