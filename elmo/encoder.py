@@ -20,9 +20,10 @@ from elmo.tree import PrefixTree, build_tree
 from elmo.weights import Weights
 
 DEFAULT_MEMORY = 1 << 30
-# In one pass, but for a longer sentence. Levels of more rows are no faster, and passes that are
-# alike take the same memory at a corpus's start as at its end.
-MOST_TOKENS = 1 << 14
+# What a pass takes at most is what so many tokens of usual text take. More rows are no faster, and
+# passes that are alike take the same memory at a corpus's start as at its end.
+MOST_TOKENS = 12 << 10
+USUAL_TYPES, USUAL_SENTENCES = 1 / 4, 1 / 20  # a token
 STEPS = 32  # sizes an octave of a level or a vocabulary
 
 
@@ -100,8 +101,10 @@ class Encoder:
         # Both directions at once: rows of the first layer's tables, gates of the widest levels.
         per_type = 4 * (2 * 4 * o.lstm_dim + o.projection_dim)
         per_row = 2 * 3 * 4 * 4 * o.lstm_dim  # with their temporaries
+        usual = per_token + USUAL_TYPES * per_type + USUAL_SENTENCES * per_row
+        budget = min(self._memory, MOST_TOKENS * usual)
         begin = sentences.offsets[start]
-        end = int(begin) + min(MOST_TOKENS, self._memory // per_token) + 1
+        end = int(begin + budget // per_token) + 1
         ids = sentences.ids[begin:end]
         first_seen = np.zeros(len(ids) + 1, np.int64)
         first_seen[np.unique(ids, return_index=True)[1] + 1] = 1
@@ -110,7 +113,7 @@ class Encoder:
         tokens = sentences.offsets[start : stop + 1] - begin
         rows = np.arange(len(tokens))
         needed = tokens * per_token + types[tokens] * per_type + rows * per_row
-        fit = int(np.searchsorted(needed, self._memory, "right")) - 1
+        fit = int(np.searchsorted(needed, budget, "right")) - 1
         return min(start + max(fit, 1), len(sentences))
 
     def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:

@@ -52,7 +52,7 @@ def run_job(
     processes = _local_processes(options)
     if processes:
         check_precision(args.precision)
-        _share_cores(processes)
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(args.output)
     paths = expand_inputs(args.input)
     settings = settings_of(args)
@@ -79,14 +79,12 @@ def _local_processes(options: Any) -> int:
     return local_processes(options) if is_local(options) else 0
 
 
-def _share_cores(processes: int) -> None:
-    """TensorFlow's threads for one of the encoder's two, so that all of them share the cores.
+def encoder_threads(processes: int) -> str:
+    """TF_NUM_INTRAOP_THREADS with which as many processes, of two directions each, share the cores.
 
-    With more, the threads of one direction only wait for each other's. A value that the
-    environment has stays.
+    With more, the threads of one direction only wait for each other's.
     """
-    threads = max((os.cpu_count() or 1) // (2 * processes), 1)
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    return str(max((os.cpu_count() or 1) // (2 * processes), 1))
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

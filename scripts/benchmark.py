@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py shards/*.txt.gz --json figures.json
 
-Some 45 minutes on two cores; --only names the parts to run. TEXT_FILE: plain or gzip, in English;
+Some 80 minutes on two cores; --only names the parts to run. TEXT_FILE: plain or gzip, in English;
 100 MB of it for all sizes. --peers adds simple_elmo, if you have installed it.
 """
 
@@ -32,7 +32,7 @@ def main() -> None:
     """Run the parts, print a table each, and write all figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+", metavar="TEXT_FILE")
-    parser.add_argument("--sentences", type=int, default=1024, help="to compare engines on (1024)")
+    parser.add_argument("--sentences", type=int, default=2048, help="to compare engines on (2048)")
     parser.add_argument("--runs", type=int, default=5, help="of which the median counts (5)")
     parser.add_argument("--questions", type=Path, help="a list of questions, for the part repeats")
     parser.add_argument("--only", default=",".join(PARTS[:-1]), help="parts, parted by commas")

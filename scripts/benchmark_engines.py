@@ -1,14 +1,18 @@
 """The encoder against a TF-Hub module of the same weights, of google/elmo's size, on real text.
 
-All in one process, in turn, run by run, so that a machine whose speed drifts slows all alike. The
-module runs as its users run it: signature `default` on batches of texts in the order they come, at
-the batch size that suits it best. Beside them, in the same turns, the rate of matrix products.
+A process each, with the threads that its users have, in turn and run by run, so that a machine
+whose speed drifts slows both alike. The module runs as its users run it: signature `default` on
+batches of texts in the order they come, at the batch size that suits it best. Beside it, in the
+same turns, the rate of matrix products on the whole machine.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import time
 from collections.abc import Callable
+from multiprocessing.managers import BaseManager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,10 +27,86 @@ from elmo.options import Options
 from elmo.outputs import output_names
 from elmo.precision import PRECISIONS, check_precision
 from elmo.sentences import Sentences
+from pipeline.embed import encoder_threads
 
 BATCHES = (32, 64, 128)  # of the module
 UNSEEN = "\ue000"  # private use: a token that no text holds, so that the cache stays cold
 ROWS = 2048  # of the matrix product that stands for the machine
+COMPARED = 128  # sentences, vector by vector
+
+
+class Module:
+    """The module in a process of its own."""
+
+    def __init__(self, folder: str, sentences: list[list[str]]) -> None:
+        """folder: where to write it."""
+        weights = random_weights(SIZES["google"], seed=1)
+        write_module(weights, Path(folder))
+        self._options, self._texts = weights.options, [" ".join(tokens) for tokens in sentences]
+        with silent_stderr():
+            import tensorflow_hub
+
+            self._signature = tensorflow_hub.load(folder).signatures["default"]
+
+    def rate(self, batch: int, part: int = 1) -> float:
+        """Texts a second, over one `part`th of them."""
+        texts = self._texts[: len(self._texts) // part]
+
+        def run() -> None:
+            for start in range(0, len(texts), batch):
+                self._signature(tf.constant(texts[start : start + batch]))["elmo"].numpy()
+
+        return len(texts) / _seconds(run)
+
+    def products(self, dtype: str) -> float:
+        """FLOP/s of the LSTMs' largest product with many rows."""
+        inner, outer = 2 * self._options.projection_dim, 4 * self._options.lstm_dim
+        left = tf.cast(tf.random.normal([ROWS, inner]), dtype)
+        right = tf.cast(tf.random.normal([inner, outer]), dtype)
+        product = tf.function(lambda: tf.matmul(left, right))
+        product()
+        return 2 * ROWS * inner * outer / median(_seconds(product) for _ in range(5))
+
+    def vectors(self) -> dict[str, np.ndarray]:
+        """Every output of the first sentences, without padding."""
+        texts = self._texts[:COMPARED]
+        lengths = np.array([len(text.split(" ")) for text in texts])
+        real = np.arange(lengths.max()) < lengths[:, np.newaxis]
+        result = self._signature(tf.constant(texts))
+        return {n: a.numpy() if n == "default" else a.numpy()[real] for n, a in result.items()}
+
+
+class Native:
+    """The encoder in a process of its own."""
+
+    def __init__(self, sentences: list[list[str]], precisions: list[str]) -> None:
+        weights = random_weights(SIZES["google"], seed=1)
+        self._encoders = {p: Encoder(weights, precision=p) for p in precisions}
+        self._sentences, self._columns = sentences, Sentences.from_lists(sentences)
+        for encoder in self._encoders.values():
+            encoder.encode([[UNSEEN]])  # compiles
+
+    def rate(self, precision: str) -> float:
+        """Tokens a second; the first time, with a cold cache of tokens."""
+
+        def run() -> None:
+            for _ in self._encoders[precision].batches(self._columns, ["elmo"]):
+                pass
+
+        return len(self._columns.ids) / _seconds(run)
+
+    def vectors(self, precision: str) -> dict[str, np.ndarray]:
+        """Every output of the first sentences."""
+        encoder = self._encoders[precision]
+        return encoder.encode(self._sentences[:COMPARED], output_names(encoder.options))
+
+
+class Process(BaseManager):
+    """Holds a Module or a Native; its methods answer from there."""
+
+
+Process.register("Module", Module)
+Process.register("Native", Native)
 
 
 def lstm_flops(options: Options) -> int:
@@ -36,32 +116,37 @@ def lstm_flops(options: Options) -> int:
     return 2 * 2 * options.n_layers * (gates + projection)
 
 
+def _precisions() -> list[str]:
+    """Those that pay on this machine."""
+    found = []
+    for precision in PRECISIONS:
+        try:
+            check_precision(precision)
+            found.append(precision)
+        except UserError as error:
+            print(error)
+    return found
+
+
 def compare(sentences: list[list[str]], runs: int, work: Path) -> dict[str, Any]:
     """Rates in tokens/s, run by run, how far the vectors differ, and how much of the machine."""
-    weights = random_weights(SIZES["google"], seed=1)
-    write_module(weights, work / "module")
-    signature = _module(work / "module")
-    encoders = {p: Encoder(weights, precision=p) for p in _precisions()}
-    products = {p: _matrix_product(weights.options, tf.as_dtype(p)) for p in encoders}
-    columns = Sentences.from_lists(sentences)
-    tokens = len(columns.ids)
-
-    cold = {}
-    for precision, encoder in encoders.items():
-        encoder.encode([[UNSEEN]])  # compiles
-        cold[precision] = tokens / _seconds(_encode, encoder, columns)
-    differences = _differences(encoders, signature, sentences)
-    quarter = sentences[: len(sentences) // 4]
-    trials = {batch: _seconds(_run, signature, quarter, batch) for batch in BATCHES}
-    batch = min(trials, key=lambda b: trials[b])
-    rates: dict[str, list[float]] = {"module": [], **{p: [] for p in encoders}}
-    flops: dict[str, list[float]] = {p: [] for p in encoders}
+    tokens, names = sum(map(len, sentences)), _precisions()
+    one, other = _process({}), _process({"TF_NUM_INTRAOP_THREADS": encoder_threads(1)})
+    module = one.Module(str(work / "module"), sentences)  # type: ignore[attr-defined]
+    native = other.Native(sentences, names)  # type: ignore[attr-defined]
+    cold = {p: native.rate(p) for p in names}
+    differences = _differences(module.vectors(), {p: native.vectors(p) for p in names})
+    batch = max(BATCHES, key=lambda b: module.rate(b, part=4))
+    rates: dict[str, list[float]] = {"module": [], **{p: [] for p in names}}
+    flops: dict[str, list[float]] = {p: [] for p in names}
     for _ in range(runs):
-        rates["module"].append(tokens / _seconds(_run, signature, sentences, batch))
-        for precision, encoder in encoders.items():
-            flops[precision].append(products[precision]())
-            rates[precision].append(tokens / _seconds(_encode, encoder, columns))
-    nominal = lstm_flops(weights.options)
+        rates["module"].append(module.rate(batch) * tokens / len(sentences))
+        for p in names:
+            flops[p].append(module.products(p))
+            rates[p].append(native.rate(p))
+    one.shutdown()
+    other.shutdown()
+    nominal = lstm_flops(SIZES["google"])
     return {
         "sentences": len(sentences),
         "tokens": tokens,
@@ -70,15 +155,24 @@ def compare(sentences: list[list[str]], runs: int, work: Path) -> dict[str, Any]
         "cold": cold,
         "products": flops,
         "ratio": {
-            p: median(a / b for a, b in zip(rates[p], rates["module"], strict=True))
-            for p in encoders
+            p: median(a / b for a, b in zip(rates[p], rates["module"], strict=True)) for p in names
         },
         "of_products": {
             p: median(rate * nominal / f for rate, f in zip(rates[p], flops[p], strict=True))
-            for p in encoders
+            for p in names
         },
         "differences": differences,
     }
+
+
+def _process(environment: dict[str, str]) -> Process:
+    process = Process(ctx=multiprocessing.get_context("spawn"))
+    before = dict(os.environ)
+    os.environ.update({**environment, **before})
+    process.start()
+    os.environ.clear()
+    os.environ.update(before)
+    return process
 
 
 def table(found: dict[str, Any]) -> str:
@@ -105,71 +199,25 @@ def _spread(values: list[float]) -> str:
     return f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
-def _precisions() -> list[str]:
-    found = []
-    for precision in PRECISIONS:
-        try:
-            check_precision(precision)
-            found.append(precision)
-        except UserError as error:
-            print(error)
-    return found
-
-
 def _seconds(work: Callable[..., object], *arguments: object) -> float:
     begin = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - begin
 
 
-def _module(folder: Path) -> Any:
-    with silent_stderr():
-        import tensorflow_hub
-
-        return tensorflow_hub.load(str(folder)).signatures["default"]
-
-
-def _run(signature: Any, sentences: list[list[str]], batch: int) -> None:
-    for start in range(0, len(sentences), batch):
-        texts = [" ".join(tokens) for tokens in sentences[start : start + batch]]
-        signature(tf.constant(texts))["elmo"].numpy()
-
-
-def _encode(encoder: Encoder, columns: Sentences) -> None:
-    for _ in encoder.batches(columns, ["elmo"]):
-        pass
-
-
-def _matrix_product(options: Options, dtype: tf.DType) -> Callable[[], float]:
-    """Measures the rate, in FLOP/s, of the LSTMs' largest product with many rows."""
-    inner, outer = 2 * options.projection_dim, 4 * options.lstm_dim
-    left = tf.cast(tf.random.normal([ROWS, inner]), dtype)
-    right = tf.cast(tf.random.normal([inner, outer]), dtype)
-    product = tf.function(lambda: tf.matmul(left, right))
-    product()
-    return lambda: 2 * ROWS * inner * outer / median(_seconds(product) for _ in range(5))
-
-
 def _differences(
-    encoders: dict[str, Encoder], signature: Any, sentences: list[list[str]]
+    module: dict[str, np.ndarray], vectors: dict[str, dict[str, np.ndarray]]
 ) -> dict[str, dict[str, float]]:
     """float32 from the module, largest; the others from float32, relative, output by output."""
-    some = sentences[:128]
-    names = output_names(encoders["float32"].options)
-    vectors = {p: encoder.encode(some, names) for p, encoder in encoders.items()}
     exact = vectors["float32"]
-    result = signature(tf.constant([" ".join(tokens) for tokens in some]))
-    lengths = np.array([len(tokens) for tokens in some])
-    real = np.arange(lengths.max()) < lengths[:, np.newaxis]
-    module = {n: a.numpy() if n == "default" else a.numpy()[real] for n, a in result.items()}
     return {
         "float32, largest difference from the module": {
-            name: float(np.abs(exact[name] - module[name]).max()) for name in names
+            name: float(np.abs(exact[name] - module[name]).max()) for name in exact
         },
         **{
             f"{p}, relative difference from float32": {
                 name: float(np.linalg.norm(own[name] - exact[name]) / np.linalg.norm(exact[name]))
-                for name in names
+                for name in exact
             }
             for p, own in vectors.items()
             if p != "float32"

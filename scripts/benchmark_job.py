@@ -79,14 +79,15 @@ def encoder_alone(
 
     In a process of its own, as a job is, with the threads that a job has.
     """
-    threads = str(max((os.cpu_count() or 1) // 2, 1))
+    from pipeline.embed import encoder_threads
+
     command = [sys.executable, __file__, text, model, block_size, precision]
     done = subprocess.run(
         list(map(str, command)),
         check=True,
         capture_output=True,
         text=True,
-        env={"TF_NUM_INTRAOP_THREADS": threads, **os.environ},
+        env={"TF_NUM_INTRAOP_THREADS": encoder_threads(1), **os.environ},
     )
     found: dict[str, float] = json.loads(done.stdout)
     return found

@@ -16,6 +16,8 @@ from pathlib import Path
 from cluster import Cluster
 from install import Missing, install
 
+from pipeline.embed import encoder_threads
+
 TASK_MANAGERS = 2
 WORKER = Path(sys.executable).with_name("elmo-beam-worker")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "elmo-beam"
@@ -23,7 +25,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "elmo-b
 
 def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
     """Beam's flags for the cluster: workers are processes of ours, which share the cores."""
-    threads = str(max(1, (os.cpu_count() or 1) // (2 * slots)))  # the encoder runs two at once
+    threads = encoder_threads(slots)
     environment = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     return [
         "--runner=FlinkRunner",
