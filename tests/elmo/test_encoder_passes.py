@@ -136,6 +136,15 @@ def test_passes_leave_room_for_the_gates_of_a_wide_model() -> None:
     assert all((part.stop - part.start) * 4 * 64 * 4 <= SMALL for part in parts)
 
 
+def test_passes_are_alike_however_much_memory_there_is() -> None:
+    """So a long corpus takes no more memory at its end than a short one."""
+    text = [[WORDS[(10 * i + k) % len(WORDS)] for k in range(10)] for i in range(6000)]
+    parts = passes(Encoder(random_weights(OPTIONS), memory=1 << 40), text, ["default"])
+    *full, rest = [part.stop - part.start for part in parts]
+    assert len(full) >= 2
+    assert max(full) == min(full) >= rest
+
+
 def test_without_memory_each_sentence_is_a_pass(tiny: Encoder) -> None:
     text = [["the", "of"], ["the"], ["of", "the", "of"]]
     assert [(p.start, p.stop) for p in passes(tiny, text)] == [(0, 1), (1, 2), (2, 3)]
