@@ -118,6 +118,7 @@ class Encoder:
 
     def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:
         vectors, misses = self._tokens.of(sentences.vocabulary)
+        vectors = np.resize(vectors, (rounded_up(len(vectors), STEPS), vectors.shape[1]))
         # A thread a direction: they never meet, and TensorFlow's own threads serve both.
         with ThreadPoolExecutor(2) as threads:
             run = partial(self._run, sentences, vectors)
@@ -139,7 +140,7 @@ class Encoder:
         """One direction's tree, and each layer at its nodes: float32 [nodes, projection_dim]."""
         tree = build_tree(sentences.ids, sentences.offsets, reverse=direction == 1)
         layers = self._directions[direction].run(
-            np.resize(vectors, (rounded_up(len(vectors), STEPS), vectors.shape[1])),
+            vectors,
             self._tokens.boundaries[direction],
             tree.tokens,
             tree.parents,

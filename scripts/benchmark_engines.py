@@ -199,9 +199,9 @@ def _spread(values: list[float]) -> str:
     return f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
-def _seconds(work: Callable[..., object], *arguments: object) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
-    work(*arguments)
+    work()
     return time.perf_counter() - begin
 
 
