@@ -25,6 +25,7 @@ DEFAULT_MEMORY = 1 << 30
 MOST_TOKENS = 12 << 10
 USUAL_TYPES, USUAL_SENTENCES = 1 / 4, 1 / 20  # a token
 STEPS = 32  # sizes an octave of a level or a vocabulary
+LEAST = 8  # its rows at least: fewer take as long, since the weights have to come from memory
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Encoder:
 
     def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:
         vectors, misses = self._tokens.of(sentences.vocabulary)
-        vectors = np.resize(vectors, (rounded_up(len(vectors), STEPS), vectors.shape[1]))
+        vectors = np.resize(vectors, (rounded_up(len(vectors), STEPS, LEAST), vectors.shape[1]))
         # A thread a direction: they never meet, and TensorFlow's own threads serve both.
         with ThreadPoolExecutor(2) as threads:
             run = partial(self._run, sentences, vectors)
@@ -145,6 +146,6 @@ class Encoder:
             tree.tokens,
             tree.parents,
             tree.level_offsets,
-            rounded_up(np.diff(tree.level_offsets), STEPS),
+            rounded_up(np.diff(tree.level_offsets), STEPS, LEAST),
         )
         return tree, [np.asarray(layer) for layer in layers]

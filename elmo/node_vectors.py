@@ -11,7 +11,7 @@ from elmo.outputs import SENTENCE_OUTPUT
 from elmo.sentences import Sentences
 from elmo.tree import PrefixTree
 
-TOKENS_AT_ONCE = 4096  # gathered for sentence means: few enough to stay in the processor's cache
+ROWS_AT_ONCE = 1024  # mixed or averaged: few enough to stay in the processor's cache
 
 
 class NodeVectors:
@@ -50,9 +50,12 @@ class NodeVectors:
         """`elmo` at the nodes: mixed once a node rather than once a token."""
         mixed = []
         for tree, layers in zip(self._trees, self._layers, strict=True):
-            total = self._mix[0] * self._vectors[tree.tokens]
-            for factor, layer in zip(self._mix[1:], layers, strict=True):
-                total += factor * layer
+            total = np.empty((len(tree.tokens), self._vectors.shape[1]), np.float32)
+            for start in range(0, len(total), ROWS_AT_ONCE):
+                here = slice(start, start + ROWS_AT_ONCE)
+                total[here] = self._mix[0] * self._vectors[tree.tokens[here]]
+                for factor, layer in zip(self._mix[1:], layers, strict=True):
+                    total[here] += factor * layer[here]
             mixed.append(total)
         return mixed
 
@@ -61,7 +64,7 @@ class NodeVectors:
         means = np.empty((len(self._sentences), 2 * self._vectors.shape[1]), np.float32)
         start = 0
         while start < len(means):
-            end = np.searchsorted(offsets, offsets[start] + TOKENS_AT_ONCE, "right") - 1
+            end = np.searchsorted(offsets, offsets[start] + ROWS_AT_ONCE, "right") - 1
             stop = max(int(end), start + 1)
             vectors = self._gather(self._mixed, offsets[start], offsets[stop])
             means[start:stop] = sentence_means(vectors, offsets[start : stop + 1] - offsets[start])

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 
-def rounded_up(sizes: np.ndarray | int, steps: int) -> np.ndarray:
+def rounded_up(sizes: np.ndarray | int, steps: int, least: int = 1) -> np.ndarray:
     """int64, shaped as `sizes` (int, not negative): each to the next of `steps` an octave.
 
-    So by less than 1 / `steps` of itself. steps: a power of two.
+    So by less than 1 / `steps` of itself, or by less than `least`. steps, least: powers of two.
     """
     sizes = np.asarray(sizes, np.int64)
     bits = np.frexp(sizes.astype(np.float64))[1].astype(np.int64)
-    unit = np.left_shift(1, np.maximum(bits - steps.bit_length(), 0))
+    unit = np.maximum(np.left_shift(1, np.maximum(bits - steps.bit_length(), 0)), least)
     return -(-sizes // unit) * unit

@@ -12,8 +12,8 @@ from elmo.shapes import rounded_up
 from elmo.weights import Weights
 
 MOST_KEPT = 1 << 15  # tokens: some five blocks' worth, so that memory is full early and stays so
-STEPS = 4  # sizes an octave of what goes through the character encoder
-CHARACTERS_AT_ONCE = 16384  # character positions in one call of the character encoder
+STEPS = 4  # sizes an octave of the lengths that go through the character encoder
+CHARACTERS_AT_ONCE = 16384  # character positions in one call of it, at most
 
 
 class TokenVectors:
@@ -57,9 +57,11 @@ class TokenVectors:
             # Every filter needs one window of padding only behind the longest token.
             longest = len(tokens[order[start]]) + 2 + widest
             length = min(self._options.max_characters, int(rounded_up(longest, STEPS)))
-            chosen = order[start : start + max(1, CHARACTERS_AT_ONCE // length)]
+            # As many as fit, a power of two; for the last ones the next power of two.
+            most = 1 << max(CHARACTERS_AT_ONCE // length, 1).bit_length() - 1
+            chosen = order[start : start + most]
             rows = [tokens[i] for i in chosen]
-            rows += [b""] * (int(rounded_up(len(rows), STEPS)) - len(rows))
+            rows += [b""] * (int(rounded_up(len(rows), 1)) - len(rows))
             vectors[chosen] = self._encoder.run(character_ids(rows, length)).numpy()[: len(chosen)]
             start += len(chosen)
         return vectors
