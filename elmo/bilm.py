@@ -126,19 +126,22 @@ class TreeLSTM(tf.Module):
         # The first layer's input product is taken once a distinct token, not once a node.
         gates = self._first_gates(vectors)
         levels = tf.size(level_offsets) - 1
-        outputs = [
-            tf.TensorArray(self._dtype, levels, element_shape=[None, width], infer_shape=False)
-            for _ in range(n_layers)
-        ]
+        outputs = [tf.zeros([tf.size(tokens), width], self._dtype) for _ in range(n_layers)]
 
         def next_level(
-            level: tf.Tensor, state: list[State], outputs: list[tf.TensorArray]
-        ) -> tuple[tf.Tensor, list[State], list[tf.TensorArray]]:
+            level: tf.Tensor, state: list[State], outputs: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, list[State], list[tf.Tensor]]:
             begin, end = level_offsets[level], level_offsets[level + 1]
             nodes = tf.minimum(tf.range(begin, begin + rows[level]), end - 1)
             first_gates = tf.gather(gates, tf.gather(tokens, nodes))
             state, here = self._step(first_gates, tf.gather(parents, nodes), state)
-            written = [o.write(level, h[: end - begin]) for o, h in zip(outputs, here, strict=True)]
+            # In place, since nothing else holds the outputs.
+            written = [
+                tf.raw_ops.TensorStridedSliceUpdate(
+                    input=o, begin=[begin], end=[end], strides=[1], value=h[: end - begin]
+                )
+                for o, h in zip(outputs, here, strict=True)
+            ]
             return level + 1, state, written
 
         cell_shape = tf.TensorShape([None, self.options.lstm_dim])
@@ -147,10 +150,14 @@ class TreeLSTM(tf.Module):
             lambda level, *_: level < levels,
             next_level,
             (0, state, outputs),
-            shape_invariants=(tf.TensorShape([]), states, [tf.TensorShape(None)] * n_layers),
+            shape_invariants=(
+                tf.TensorShape([]),
+                states,
+                [tf.TensorShape([None, width])] * n_layers,
+            ),
             parallel_iterations=1,
         )
-        return [tf.cast(output.concat(), tf.float32) for output in outputs]
+        return [tf.cast(output, tf.float32) for output in outputs]
 
     def _first_gates(self, vectors: tf.Tensor) -> tf.Tensor:
         """The first layer's gates before the recurrent part, [rows, 4 * lstm_dim]."""

@@ -138,9 +138,11 @@ def _sizes(args: argparse.Namespace, work: Path) -> Any:
             break
         some = [jobs.job(text, "default", work) for _ in range(1 if size == 100 else args.runs)]
         found[str(size)] = {name: median(one[name] for one in some) for name in some[0]}
+        own = found[str(size)]
         print(
-            f"{size} MB: {found[str(size)]['rate']:,.0f} tokens/s, peak memory "
-            f"{found[str(size)]['memory']:.2f} GB (median of {len(some)})"
+            f"{size} MB: {own['rate']:,.0f} tokens/s ({own['first tenth']:,.0f} at first, "
+            f"{own['last tenth']:,.0f} at last), peak memory {own['memory']:.2f} GB "
+            f"(median of {len(some)})"
         )
     return found
 

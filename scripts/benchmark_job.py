@@ -55,9 +55,9 @@ def log_of(size: int, path: Path) -> Path:
 
 
 def job(text: Path, model: str, work: Path, *flags: str) -> dict[str, float]:
-    """Tokens/s of a whole job between its first block and its last, and its peak memory.
+    """Tokens/s of a whole job, of its first and last tenth too, and its peak memory in GB.
 
-    So start-up is left out: it is what comes before the first block is done.
+    Start-up is left out: it is what comes before the first block is done.
     """
     out = work / "job"
     command = [
@@ -66,10 +66,20 @@ def job(text: Path, model: str, work: Path, *flags: str) -> dict[str, float]:
     ]  # fmt: skip
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     blocks = sorted((out / "blocks").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    tokens = sum(json.loads(path.read_text())["tokens"] for path in blocks[1:])
-    seconds = blocks[-1].stat().st_mtime - blocks[0].stat().st_mtime
+    tokens = [json.loads(path.read_text())["tokens"] for path in blocks]
+    done = [path.stat().st_mtime for path in blocks]
+    last, tenth = len(blocks) - 1, max(len(blocks) // 10, 1)
+
+    def rate(begin: int, end: int) -> float:
+        return float(sum(tokens[begin + 1 : end + 1]) / (done[end] - done[begin]))
+
     figures = json.loads((out / "manifest.json").read_text())["figures"]
-    return {"rate": tokens / seconds, "memory": figures["peak_memory_bytes"] / 1e9}
+    return {
+        "rate": rate(0, last),
+        "first tenth": rate(0, tenth),
+        "last tenth": rate(last - tenth, last),
+        "memory": figures["peak_memory_bytes"] / 1e9,
+    }
 
 
 def encoder_alone(
