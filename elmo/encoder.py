@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from elmo.backend import tf
 from elmo.bilm import TreeLSTM
+from elmo.encoded import Encoded, in_order
 from elmo.node_vectors import NodeVectors
-from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
+from elmo.outputs import SENTENCE_OUTPUT, TOKEN_OUTPUT, checked_outputs, output_dim
 from elmo.sentences import Sentences
 from elmo.shapes import rounded_up
 from elmo.token_vectors import TokenVectors
-from elmo.tree import PrefixTree, build_tree
+from elmo.tree import build_tree
 from elmo.weights import Weights
 
 DEFAULT_MEMORY = 1 << 30
@@ -26,25 +26,6 @@ MOST_TOKENS = 12 << 10
 USUAL_TYPES, USUAL_SENTENCES = 1 / 4, 1 / 20  # a token
 STEPS = 32  # sizes an octave of a level or a vocabulary
 LEAST = 8  # its rows at least: fewer take as long, since the weights have to come from memory
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Vectors of consecutive sentences, and what they cost.
-
-    start, stop: which sentences of the input.
-    vectors: by output, float32 [tokens, dim], or [sentences, dim] for `default`.
-    steps: LSTM steps a padding-free encoder takes (two directions); nodes: steps taken.
-    lookups, misses: distinct tokens looked up in the cache, and those not found there.
-    """
-
-    start: int
-    stop: int
-    vectors: dict[str, np.ndarray]
-    steps: int
-    nodes: int
-    lookups: int
-    misses: int
 
 
 class Encoder:
@@ -76,17 +57,23 @@ class Encoder:
         float32 [tokens, dim]; for `default` [sentences, dim], zero for an empty sentence. Raises
         UserError for an output that the model lacks.
         """
-        parts = list(self.batches(Sentences.from_lists(sentences), outputs))
-        names = checked_outputs(self.options, outputs)
-        return {name: np.concatenate([p.vectors[name] for p in parts]) for name in names}
+        columns = Sentences.from_lists(sentences)
+        return in_order(self.batches(columns, outputs), columns)
 
     def batches(self, sentences: Sentences, outputs: Sequence[str]) -> Iterator[Encoded]:
-        """The same for columnar sentences, in as many passes as `memory` asks for, in order."""
+        """The same for columnar sentences, in as many passes as `memory` asks for.
+
+        Alike lengths together, the shortest first: else every pass would end in levels of a few
+        long sentences, and a product of few rows takes as long as one of many.
+        """
         names = checked_outputs(self.options, outputs)
+        order = np.argsort(sentences.lengths, kind="stable")
+        by_length = sentences.take(order)
         start = 0
         while True:
-            stop = self._pass_end(sentences, start, names)
-            yield self._encode(sentences.slice(start, stop), start, names)
+            stop = self._pass_end(by_length, start, names)
+            rows = np.sort(order[start:stop])
+            yield self._encode(sentences.take(rows), rows, names)
             start = stop
             if start >= len(sentences):
                 return
@@ -117,35 +104,49 @@ class Encoder:
         fit = int(np.searchsorted(needed, budget, "right")) - 1
         return min(start + max(fit, 1), len(sentences))
 
-    def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:
-        vectors, misses = self._tokens.of(sentences.vocabulary)
-        vectors = np.resize(vectors, (rounded_up(len(vectors), STEPS, LEAST), vectors.shape[1]))
+    def _encode(self, sentences: Sentences, rows: np.ndarray, names: list[str]) -> Encoded:
+        distinct, misses = self._tokens.of(sentences.vocabulary)
+        distinct = np.resize(distinct, (rounded_up(len(distinct), STEPS, LEAST), distinct.shape[1]))
+        vectors = {}
+        for name in names:
+            count = len(sentences) if name == SENTENCE_OUTPUT else len(sentences.ids)
+            vectors[name] = np.empty((count, output_dim(self.options, name)), np.float32)
+        if TOKEN_OUTPUT in names:
+            vectors[TOKEN_OUTPUT][:] = distinct[sentences.ids]
         # A thread a direction: they never meet, and TensorFlow's own threads serve both.
         with ThreadPoolExecutor(2) as threads:
-            run = partial(self._run, sentences, vectors)
-            trees, layers = zip(*threads.map(run, (0, 1)), strict=True)
-        nodes = NodeVectors(sentences, trees, layers, vectors, self._mix)
+            run = partial(self._run, sentences, distinct, vectors)
+            nodes = sum(threads.map(run, (0, 1)))
         return Encoded(
-            start,
-            start + len(sentences),
-            {name: nodes.output(name) for name in names},
+            rows,
+            vectors,
             steps=2 * len(sentences.ids),
-            nodes=sum(len(tree.tokens) for tree in trees),
+            nodes=nodes,
             lookups=len(sentences.vocabulary),
             misses=misses,
         )
 
     def _run(
-        self, sentences: Sentences, vectors: np.ndarray, direction: int
-    ) -> tuple[PrefixTree, list[np.ndarray]]:
-        """One direction's tree, and each layer at its nodes: float32 [nodes, projection_dim]."""
+        self,
+        sentences: Sentences,
+        distinct: np.ndarray,
+        vectors: dict[str, np.ndarray],
+        direction: int,
+    ) -> int:
+        """One direction, into its half of the vectors; how many steps it took."""
         tree = build_tree(sentences.ids, sentences.offsets, reverse=direction == 1)
         layers = self._directions[direction].run(
-            vectors,
+            distinct,
             self._tokens.boundaries[direction],
             tree.tokens,
             tree.parents,
             tree.level_offsets,
             rounded_up(np.diff(tree.level_offsets), STEPS, LEAST),
         )
-        return tree, [np.asarray(layer) for layer in layers]
+        nodes = NodeVectors(
+            tree, sentences.offsets, [layer.numpy() for layer in layers], distinct, self._mix
+        )
+        width = self.options.projection_dim
+        for name in vectors.keys() - {TOKEN_OUTPUT}:
+            nodes.fill(name, vectors[name][:, direction * width :][:, :width])
+        return len(tree.tokens)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from elmo.backend import silent_stderr, tf
-from elmo.encoder import DEFAULT_MEMORY, Encoded, Encoder
+from elmo.encoded import Encoded, in_order
+from elmo.encoder import DEFAULT_MEMORY, Encoder
 from elmo.errors import UserError, cause_of
 from elmo.node_vectors import sentence_means
 from elmo.options import N_CHARACTERS, Options
@@ -165,8 +166,8 @@ class Module:
             *(f"lstm_outputs{k + 1}" for k in range(self.options.n_layers)),
             "elmo",
         ]
-        parts = list(self.batches(Sentences.from_lists(sentences), names))
-        return {name: np.concatenate([p.vectors[name] for p in parts]) for name in names}
+        columns = Sentences.from_lists(sentences)
+        return in_order(self.batches(columns, names), columns)
 
     def batches(self, sentences: Sentences, outputs: Sequence[str]) -> Iterator[Encoded]:
         """As `Encoder.batches`; a batch is up to 64 sentences that fit into memory padded."""
@@ -184,29 +185,30 @@ class Module:
                 if longest * (stop + 1 - start) * token_bytes > self._memory:
                     break
                 stop += 1
-            yield self._encode(sentences.slice(start, stop), start, names)
+            rows = np.arange(start, stop)
+            yield self._encode(sentences.take(rows), rows, names)
             start = stop
             if start >= len(sentences):
                 return
 
-    def _encode(self, sentences: Sentences, start: int, names: list[str]) -> Encoded:
-        rows = [tokens for tokens in sentences.to_lists() if tokens]
-        longest = max(map(len, rows), default=1)
-        padded = [row + [""] * (longest - len(row)) for row in rows] or [[""]]
-        lengths = [len(row) for row in rows] or [1]
+    def _encode(self, sentences: Sentences, rows: np.ndarray, names: list[str]) -> Encoded:
+        real = [tokens for tokens in sentences.to_lists() if tokens]
+        longest = max(map(len, real), default=1)
+        padded = [row + [""] * (longest - len(row)) for row in real] or [[""]]
+        lengths = [len(row) for row in real] or [1]
         result = self._tokens(
             tokens=tf.constant([[t.encode("utf-8", "ignore") for t in row] for row in padded]),
             sequence_len=tf.constant(lengths, tf.int32),
         )
-        real = np.arange(longest) < np.array(lengths)[:, np.newaxis]
-        if not rows:
-            real[:] = False
+        mask = np.arange(longest) < np.array(lengths)[:, np.newaxis]
+        if not real:
+            mask[:] = False
         vectors = {}
         for name in names:
             source = "elmo" if name == SENTENCE_OUTPUT else name
-            vectors[name] = result[source].numpy()[real]
+            vectors[name] = result[source].numpy()[mask]
             if name == SENTENCE_OUTPUT:
                 vectors[name] = sentence_means(vectors[name], sentences.offsets)
         steps = 2 * len(sentences.ids)
-        padded_steps = 2 * longest * len(rows)
-        return Encoded(start, start + len(sentences), vectors, steps, padded_steps, 0, 0)
+        padded_steps = 2 * longest * len(real)
+        return Encoded(rows, vectors, steps, padded_steps, 0, 0)

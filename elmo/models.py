@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from elmo.encoded import Encoded
 from elmo.errors import UserError
 from elmo.options import Options
 from elmo.precision import check_precision
 from elmo.published import read_published
 from elmo.sentences import Sentences
 from elmo.weights import Weights
-
-if TYPE_CHECKING:
-    from elmo.encoder import Encoded
 
 DEFAULT_MODEL = "default"
 ENGINES = ("native", "module")
@@ -26,7 +24,7 @@ class Engine(Protocol):
     options: Options
 
     def batches(self, sentences: Sentences, outputs: Sequence[str]) -> Iterator[Encoded]:
-        """Vectors of columnar sentences in order, in passes that fit into memory."""
+        """Vectors of columnar sentences, in passes that fit into memory; each sentence in one."""
 
 
 def model_folder(handle: str) -> Path:

@@ -2,82 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from elmo.outputs import SENTENCE_OUTPUT
-from elmo.sentences import Sentences
 from elmo.tree import PrefixTree
 
 ROWS_AT_ONCE = 1024  # mixed or averaged: few enough to stay in the processor's cache
 
 
 class NodeVectors:
-    """What one pass through the model gave, by output."""
+    """What one direction of a pass through the model gave: its half of each output."""
 
     def __init__(
         self,
-        sentences: Sentences,
-        trees: Sequence[PrefixTree],
-        layers: Sequence[list[np.ndarray]],
+        tree: PrefixTree,
+        offsets: np.ndarray,
+        layers: list[np.ndarray],
         vectors: np.ndarray,
         mix: np.ndarray,
     ) -> None:
-        """Forward and backward in trees and layers.
+        """The tree of the sentences that begin at `offsets`, and its layers.
 
-        layers: float32 [nodes, width] by direction and layer; vectors: the distinct tokens',
-        [distinct, width]; mix: each layer's factor in `elmo`, that of the token vectors first.
+        layers: float32 [nodes, width] by layer; vectors: the distinct tokens', [distinct, width];
+        mix: each layer's factor in `elmo`, that of the token vectors first.
         """
-        self._sentences, self._trees, self._layers = sentences, trees, layers
+        self._tree, self._offsets, self._layers = tree, offsets, layers
         self._vectors, self._mix = vectors, mix
 
-    def output(self, name: str) -> np.ndarray:
-        """float32 [tokens, dim], or [sentences, dim] for `default`."""
-        if name == "word_emb":
-            return self._vectors[self._sentences.ids]
-        if name == "elmo":
-            return self._gather(self._mixed, 0, len(self._sentences.ids))
+    def fill(self, name: str, half: np.ndarray) -> None:
+        """Its half of an output: float32 [tokens, width], or [sentences, width] for `default`."""
         if name == SENTENCE_OUTPUT:
-            return self._means()
-        k = int(name.removeprefix("lstm_outputs")) - 1
-        layer = [direction[k] for direction in self._layers]
-        return self._gather(layer, 0, len(self._sentences.ids))
+            self._means(half)
+            return
+        layer = self._mixed if name == "elmo" else self._layers[_layer_of(name)]
+        for begin in range(0, len(half), ROWS_AT_ONCE):
+            end = begin + ROWS_AT_ONCE
+            half[begin:end] = layer[self._tree.node_of_token[begin:end]]
 
     @cached_property
-    def _mixed(self) -> list[np.ndarray]:
+    def _mixed(self) -> np.ndarray:
         """`elmo` at the nodes: mixed once a node rather than once a token."""
-        mixed = []
-        for tree, layers in zip(self._trees, self._layers, strict=True):
-            total = np.empty((len(tree.tokens), self._vectors.shape[1]), np.float32)
-            for start in range(0, len(total), ROWS_AT_ONCE):
-                here = slice(start, start + ROWS_AT_ONCE)
-                total[here] = self._mix[0] * self._vectors[tree.tokens[here]]
-                for factor, layer in zip(self._mix[1:], layers, strict=True):
-                    total[here] += factor * layer[here]
-            mixed.append(total)
+        tokens = self._tree.tokens
+        mixed = np.empty((len(tokens), self._vectors.shape[1]), np.float32)
+        for begin in range(0, len(tokens), ROWS_AT_ONCE):
+            here = slice(begin, begin + ROWS_AT_ONCE)
+            mixed[here] = self._mix[0] * self._vectors[tokens[here]]
+            for factor, layer in zip(self._mix[1:], self._layers, strict=True):
+                mixed[here] += factor * layer[here]
         return mixed
 
-    def _means(self) -> np.ndarray:
-        offsets = self._sentences.offsets
-        means = np.empty((len(self._sentences), 2 * self._vectors.shape[1]), np.float32)
-        start = 0
+    def _means(self, means: np.ndarray) -> None:
+        offsets, start = self._offsets, 0
         while start < len(means):
             end = np.searchsorted(offsets, offsets[start] + ROWS_AT_ONCE, "right") - 1
             stop = max(int(end), start + 1)
-            vectors = self._gather(self._mixed, offsets[start], offsets[stop])
-            means[start:stop] = sentence_means(vectors, offsets[start : stop + 1] - offsets[start])
+            nodes = self._tree.node_of_token[offsets[start] : offsets[stop]]
+            own = offsets[start : stop + 1] - offsets[start]
+            means[start:stop] = sentence_means(self._mixed[nodes], own)
             start = stop
-        return means
 
-    def _gather(self, directions: list[np.ndarray], begin: int, end: int) -> np.ndarray:
-        """Tokens begin..end-1, both directions side by side."""
-        width = self._vectors.shape[1]
-        out = np.empty((end - begin, 2 * width), np.float32)
-        for d, (tree, nodes) in enumerate(zip(self._trees, directions, strict=True)):
-            out[:, d * width : (d + 1) * width] = nodes[tree.node_of_token[begin:end]]
-        return out
+
+def _layer_of(name: str) -> int:
+    return int(name.removeprefix("lstm_outputs")) - 1
 
 
 def sentence_means(vectors: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from elmo.errors import UserError
 from elmo.options import Options
 
+TOKEN_OUTPUT = "word_emb"  # knows no direction, so it is half as wide as the others
 SENTENCE_OUTPUT = "default"  # one vector a sentence; all others are one vector a token
 
 
 def output_names(options: Options) -> list[str]:
     """All outputs of a model, those of its layers first."""
     layers = [f"lstm_outputs{k}" for k in range(1, options.n_layers + 1)]
-    return ["word_emb", *layers, "elmo", SENTENCE_OUTPUT]
+    return [TOKEN_OUTPUT, *layers, "elmo", SENTENCE_OUTPUT]
 
 
 def output_dim(options: Options, name: str) -> int:
     """Width of an output: both directions side by side, but for the token vectors."""
-    return options.projection_dim * (1 if name == "word_emb" else 2)
+    return options.projection_dim * (1 if name == TOKEN_OUTPUT else 2)
 
 
 def checked_outputs(options: Options, names: Sequence[str]) -> list[str]:

@@ -48,14 +48,19 @@ class Sentences:
         """int64 [sentences], in tokens."""
         return np.diff(self.offsets)
 
-    def slice(self, start: int, stop: int) -> Sentences:
-        """Sentences start..stop-1, with a vocabulary of their own tokens only."""
-        if (start, stop) == (0, len(self)):
+    def positions(self, rows: np.ndarray) -> np.ndarray:
+        """int64: where in `ids` the tokens of some sentences stand, one sentence after another."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        return np.repeat(self.offsets[rows] - ends + lengths, lengths) + np.arange(lengths.sum())
+
+    def take(self, rows: np.ndarray) -> Sentences:
+        """Some of the sentences, with a vocabulary of their own tokens only."""
+        if np.array_equal(rows, np.arange(len(self))):
             return self
-        begin, end = self.offsets[start], self.offsets[stop]
-        kept, ids = np.unique(self.ids[begin:end], return_inverse=True)
-        vocabulary = [self.vocabulary[i] for i in kept]
-        return Sentences(vocabulary, ids.astype(np.int32), self.offsets[start : stop + 1] - begin)
+        kept, ids = np.unique(self.ids[self.positions(rows)], return_inverse=True)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths[rows])])
+        return Sentences([self.vocabulary[i] for i in kept], ids.astype(np.int32), offsets)
 
     def to_lists(self) -> list[list[str]]:
         """The sentences as lists of tokens."""

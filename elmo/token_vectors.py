@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from elmo.shapes import rounded_up
 from elmo.weights import Weights
 
 MOST_KEPT = 1 << 15  # tokens: some five blocks' worth, so that memory is full early and stays so
-STEPS = 4  # sizes an octave of the lengths that go through the character encoder
-CHARACTERS_AT_ONCE = 16384  # character positions in one call of it, at most
+STEPS = 4  # sizes an octave of what goes through the character encoder
+CHARACTERS_AT_ONCE = 8192  # character positions in one call of the character encoder
 
 
 class TokenVectors:
@@ -48,20 +49,28 @@ class TokenVectors:
         return self._vectors[rows], len(missing)
 
     def _compute(self, tokens: list[bytes]) -> np.ndarray:
-        widest = max(width for width, _ in self._options.filters)
         vectors = np.empty((len(tokens), self._vectors.shape[1]), np.float32)
+
+        def compute(chosen: list[int], length: int) -> None:
+            rows = [tokens[i] for i in chosen]
+            rows += [b""] * (int(rounded_up(len(rows), STEPS)) - len(rows))
+            vectors[chosen] = self._encoder.run(character_ids(rows, length)).numpy()[: len(chosen)]
+
+        with ThreadPoolExecutor(2) as threads:  # as many as the directions get
+            calls = [threads.submit(compute, *call) for call in self._calls(tokens)]
+        for call in calls:
+            call.result()
+        return vectors
+
+    def _calls(self, tokens: list[bytes]) -> Iterator[tuple[list[int], int]]:
+        """Which tokens go through the character encoder together, and in how many characters."""
+        widest = max(width for width, _ in self._options.filters)
         # Alike lengths together: each call is as wide as its longest token.
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]), reverse=True)
-        start = 0
-        while start < len(order):
+        while order:
             # Every filter needs one window of padding only behind the longest token.
-            longest = len(tokens[order[start]]) + 2 + widest
+            longest = len(tokens[order[0]]) + 2 + widest
             length = min(self._options.max_characters, int(rounded_up(longest, STEPS)))
-            # As many as fit, a power of two; for the last ones the next power of two.
-            most = 1 << max(CHARACTERS_AT_ONCE // length, 1).bit_length() - 1
-            chosen = order[start : start + most]
-            rows = [tokens[i] for i in chosen]
-            rows += [b""] * (int(rounded_up(len(rows), 1)) - len(rows))
-            vectors[chosen] = self._encoder.run(character_ids(rows, length)).numpy()[: len(chosen)]
-            start += len(chosen)
-        return vectors
+            count = max(CHARACTERS_AT_ONCE // length, 1)
+            yield order[:count], length
+            order = order[count:]

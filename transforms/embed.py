@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 
 from elmo.models import Engine
+from elmo.outputs import output_dim
 from elmo.sentences import Sentences
 from transforms.normalize import SentenceBlock
 from transforms.schema import part_schema, vector_column
@@ -32,27 +34,47 @@ class EmbeddedBlock:
 def embed_block(block: SentenceBlock, engine: Engine, settings: Settings) -> EmbeddedBlock:
     """Run a block's sentences through the model, in as many passes as memory asks for.
 
-    Where there are several, their rows wait in a file on the worker's disk, mapped into memory, so
-    that a block's vectors take no more memory than one pass.
+    The vectors wait in files on the worker's disk, mapped into memory, so that a block's take no
+    more memory than those of one pass.
     """
     schema = part_schema(settings, engine.options)
+    if not len(block):
+        return EmbeddedBlock(block, schema.empty_table(), 0, 0, 0, 0)
+    sentences, dtype = sentences_of(block.sentences), settings.dtype
+    dims = {name: output_dim(engine.options, name) for name in settings.outputs}
     work = np.zeros(4, np.int64)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for encoded in engine.batches(sentences_of(block.sentences), settings.outputs):
-            work[:] += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses
-            rows = block.sentences.slice(encoded.start, encoded.stop - encoded.start)
-            lengths = np.asarray(rows["num_tokens"])
-            offsets = np.concatenate([[0], np.cumsum(lengths)])
-            vectors = [
-                vector_column(name, encoded.vectors[name], offsets, settings.dtype)
-                for name in settings.outputs
-            ]
-            columns = [column.combine_chunks() for column in rows.columns]
-            yield pa.record_batch([*columns, *vectors], schema=schema)
-
-    part = _collect(batches(), schema, len(block)) if len(block) else schema.empty_table()
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(TemporaryFile()) for name in dims}
+        for encoded in engine.batches(sentences, settings.outputs):
+            work += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses
+            for name, vectors in encoded.vectors.items():
+                rows = encoded.places(name, sentences)
+                write_rows(files[name], rows, vectors.astype(dtype, copy=False))
+        columns = [
+            vector_column(name, mapped(files[name], dim, dtype), sentences.offsets, dtype)
+            for name, dim in dims.items()
+        ]
+    part = pa.table([*block.sentences.columns, *columns], schema=schema)
     return EmbeddedBlock(block, part, *(int(n) for n in work))
+
+
+def write_rows(file: IO[bytes], rows: np.ndarray, vectors: np.ndarray) -> None:
+    """Vectors [n, dim] at rows (int64 [n], ascending) of a file of such vectors alone."""
+    if not len(rows):
+        return
+    # What is consecutive goes in one write: a sentence at least.
+    begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+    for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
+        file.seek(int(rows[begin]) * vectors[0].nbytes)
+        file.write(vectors[begin:end].data)
+
+
+def mapped(file: IO[bytes], dim: int, dtype: str) -> np.ndarray:
+    """[rows, dim], what was written; memory that outlives the file."""
+    file.flush()
+    if not file.seek(0, os.SEEK_END):  # nothing, which can't be mapped
+        return np.empty((0, dim), dtype)
+    return np.memmap(file, dtype, "r").reshape(-1, dim)
 
 
 def sentences_of(table: pa.Table) -> Sentences:
@@ -62,20 +84,3 @@ def sentences_of(table: pa.Table) -> Sentences:
     offsets = np.concatenate([[0], np.cumsum(np.asarray(table["num_tokens"]), dtype=np.int64)])
     ids = np.asarray(interned.indices, np.int32)
     return Sentences(interned.dictionary.to_pylist(), ids, offsets)
-
-
-def _collect(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> pa.Table:
-    first = next(batches)
-    if first.num_rows == rows:
-        return pa.Table.from_batches([first])
-    handle, path = tempfile.mkstemp(suffix=".arrow")
-    os.close(handle)
-    try:
-        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            writer.write_batch(first)
-            for batch in batches:
-                writer.write_batch(batch)
-        # The mapping outlives the name: nothing is left to clean up, however the worker ends.
-        return pa.ipc.open_file(pa.memory_map(path)).read_all()
-    finally:
-        os.remove(path)

@@ -13,6 +13,7 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInf
 # Beam's own embeddings are built on it too; it is what reads and fills the columns.
 from apache_beam.ml.transforms.base import EmbeddingsManager, _TextEmbeddingHandler
 
+from elmo.encoded import in_order
 from elmo.errors import UserError
 from elmo.models import DEFAULT_MODEL, Engine, load_engine
 from elmo.outputs import SENTENCE_OUTPUT
@@ -32,13 +33,11 @@ class TextModel:
         """Each text's vectors, in order: float32 [tokens, dim], or [dim] for `default`."""
         found = [self.reader.sentences(text) for text in texts]
         sentences = Sentences.from_lists([one[0].tokens if one else [] for one in found])
-        for encoded in self.engine.batches(sentences, [output]):
-            vectors = encoded.vectors[output]
-            if output == SENTENCE_OUTPUT:
-                yield from vectors
-            else:
-                ends = np.cumsum(sentences.lengths[encoded.start : encoded.stop])
-                yield from np.split(vectors, ends[:-1])
+        vectors = in_order(self.engine.batches(sentences, [output]), sentences)[output]
+        if output == SENTENCE_OUTPUT:
+            yield from vectors
+        else:
+            yield from np.split(vectors, sentences.offsets[1:-1])
 
 
 class ElmoTexts(ModelHandler[str, PredictionResult, TextModel]):

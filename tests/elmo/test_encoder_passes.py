@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo.encoder import Encoded, Encoder
+from elmo.encoded import Encoded
+from elmo.encoder import Encoder
 from elmo.options import Options
 from elmo.outputs import output_names
 from elmo.sentences import Sentences
@@ -105,17 +106,17 @@ def passes(
 
 @given(text=texts(max_size=40), outputs=st.sets(st.sampled_from(OUTPUTS), min_size=1))
 @settings(max_examples=30)
-def test_passes_follow_one_another_and_keep_to_memory(
+def test_each_sentence_is_in_one_pass_and_passes_keep_to_memory(
     small: Encoder, text: list[list[str]], outputs: set[str]
 ) -> None:
     parts = passes(small, text, list(outputs))
-    assert [p.start for p in parts] == [0, *(p.stop for p in parts[:-1])]
-    assert parts[-1].stop == len(text)
+    assert sorted(i for part in parts for i in part.rows) == list(range(len(text)))
     for part in parts:
-        tokens = sum(map(len, text[part.start : part.stop]))
+        assert part.rows.tolist() == sorted(part.rows)
+        tokens = sum(len(text[i]) for i in part.rows)
         for name, vectors in part.vectors.items():
-            assert len(vectors) == (part.stop - part.start if name == "default" else tokens)
-        alone = part.stop - part.start <= 1
+            assert len(vectors) == (len(part.rows) if name == "default" else tokens)
+        alone = len(part.rows) <= 1
         assert alone or sum(v.nbytes for v in part.vectors.values()) <= SMALL
 
 
@@ -133,26 +134,36 @@ def test_passes_leave_room_for_the_gates_of_a_wide_model() -> None:
     """Each sentence that begins with a word of its own adds a row to the first level."""
     encoder = Encoder(random_weights(replace(OPTIONS, lstm_dim=64)), memory=SMALL)
     parts = passes(encoder, [[word] for word in WORDS], ["word_emb"])
-    assert all((part.stop - part.start) * 4 * 64 * 4 <= SMALL for part in parts)
+    assert all(len(part.rows) * 4 * 64 * 4 <= SMALL for part in parts)
 
 
 def test_passes_are_alike_however_much_memory_there_is() -> None:
     """So a long corpus takes no more memory at its end than a short one."""
     text = [[WORDS[(10 * i + k) % len(WORDS)] for k in range(10)] for i in range(6000)]
     parts = passes(Encoder(random_weights(OPTIONS), memory=1 << 40), text, ["default"])
-    *full, rest = [part.stop - part.start for part in parts]
+    *full, rest = [len(part.rows) for part in parts]
     assert len(full) >= 2
     assert max(full) == min(full) >= rest
 
 
 def test_without_memory_each_sentence_is_a_pass(tiny: Encoder) -> None:
     text = [["the", "of"], ["the"], ["of", "the", "of"]]
-    assert [(p.start, p.stop) for p in passes(tiny, text)] == [(0, 1), (1, 2), (2, 3)]
+    assert [p.rows.tolist() for p in passes(tiny, text)] == [[1], [0], [2]]
+
+
+def test_sentences_of_alike_lengths_share_a_pass(small: Encoder) -> None:
+    """So that no pass ends in levels of a few long sentences."""
+    text = random_text(300, seed=3)
+    shortest = 0
+    for part in passes(small, text):
+        lengths = [len(text[i]) for i in part.rows]
+        assert min(lengths) >= shortest
+        shortest = max(lengths)
 
 
 def test_no_sentences_are_one_pass_of_nothing(tiny: Encoder) -> None:
     (part,) = passes(tiny, [])
-    assert (part.start, part.stop) == (0, 0)
+    assert part.rows.tolist() == []
     assert {name: v.shape for name, v in part.vectors.items()} == {
         "word_emb": (0, 4),
         "lstm_outputs1": (0, 8),

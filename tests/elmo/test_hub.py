@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from elmo.encoded import in_order
 from elmo.encoder import Encoder
 from elmo.hub import Module, read_module, unprobed_module_weights
 from elmo.models import Engine, load_engine, read_weights
@@ -48,8 +49,8 @@ def copied(hub_module: Path, tmp_path: Path) -> Path:
 
 
 def encode(engine: Engine, text: list[list[str]], names: list[str]) -> Arrays:
-    parts = list(engine.batches(Sentences.from_lists(text), names))
-    return {name: np.concatenate([p.vectors[name] for p in parts]) for name in names}
+    sentences = Sentences.from_lists(text)
+    return in_order(engine.batches(sentences, names), sentences)
 
 
 def test_a_module_is_the_published_weights(weights: Weights, bilm_tf: Path) -> None:
@@ -89,7 +90,7 @@ def test_default_is_the_mean_over_the_real_tokens_in_any_batch(
 ) -> None:
     one_by_one = Module(hub_module, module.options, memory=1)
     passes = list(one_by_one.batches(Sentences.from_lists(TEXT), ["default"]))
-    assert [(p.start, p.stop) for p in passes] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert [p.rows.tolist() for p in passes] == [[0], [1], [2], [3]]
     for engine, text in [(module, TEXT), (module, TEXT[::-1]), (one_by_one, TEXT)]:
         means = encode(engine, text, ["default"])["default"]
         assert means.shape == (len(text), 32)
