@@ -99,7 +99,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 def test_killed_twice_it_ends_as_an_unbroken_training_does(
     learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
 ) -> None:
-    flags = ("--options", recipe, "--epochs", "8")
+    # So many that a quick machine has not ended before it is killed for the second time.
+    flags = ("--options", recipe, "--epochs", "20")
     assert train(learnable, tmp_path / "unbroken", *flags).code == 0
     whole = dict(steps)
     steps.clear()
