@@ -38,7 +38,13 @@ def in_order(passes: Iterable[Encoded], sentences: Sentences) -> dict[str, np.nd
     vectors: dict[str, np.ndarray] = {}
     for encoded in passes:
         for name, own in encoded.vectors.items():
-            rows = len(sentences) if name == SENTENCE_OUTPUT else len(sentences.ids)
-            every = vectors.setdefault(name, np.empty((rows, own.shape[1]), np.float32))
-            every[encoded.places(name, sentences)] = own
+            if name not in vectors:
+                vectors[name] = unfilled(name, sentences, own.shape[1])
+            vectors[name][encoded.places(name, sentences)] = own
     return vectors
+
+
+def unfilled(name: str, sentences: Sentences, dim: int) -> np.ndarray:
+    """Room for an output of the sentences: float32 [tokens, dim], `default`: [sentences, dim]."""
+    rows = len(sentences) if name == SENTENCE_OUTPUT else len(sentences.ids)
+    return np.empty((rows, dim), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from elmo.backend import tf
 from elmo.bilm import TreeLSTM
-from elmo.encoded import Encoded, in_order
+from elmo.encoded import Encoded, in_order, unfilled
 from elmo.node_vectors import NodeVectors
 from elmo.outputs import SENTENCE_OUTPUT, TOKEN_OUTPUT, checked_outputs, output_dim
 from elmo.sentences import Sentences
@@ -107,10 +107,7 @@ class Encoder:
     def _encode(self, sentences: Sentences, rows: np.ndarray, names: list[str]) -> Encoded:
         distinct, misses = self._tokens.of(sentences.vocabulary)
         distinct = np.resize(distinct, (rounded_up(len(distinct), STEPS, LEAST), distinct.shape[1]))
-        vectors = {}
-        for name in names:
-            count = len(sentences) if name == SENTENCE_OUTPUT else len(sentences.ids)
-            vectors[name] = np.empty((count, output_dim(self.options, name)), np.float32)
+        vectors = {n: unfilled(n, sentences, output_dim(self.options, n)) for n in names}
         if TOKEN_OUTPUT in names:
             vectors[TOKEN_OUTPUT][:] = distinct[sentences.ids]
         # A thread a direction: they never meet, and TensorFlow's own threads serve both.
