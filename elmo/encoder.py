@@ -73,7 +73,7 @@ class Encoder:
         while True:
             stop = self._pass_end(by_length, start, names)
             rows = np.sort(order[start:stop])
-            yield self._encode(sentences.take(rows), rows, names)
+            yield self._encode(sentences.take(rows).trimmed(), rows, names)
             start = stop
             if start >= len(sentences):
                 return
@@ -84,11 +84,11 @@ class Encoder:
         token_dims = sum(output_dim(o, n) for n in names if n != SENTENCE_OUTPUT)
         if SENTENCE_OUTPUT in names:
             token_dims += output_dim(o, SENTENCE_OUTPUT)
-        # The layers of both directions are held twice: as levels, then joined.
-        per_token = 4 * (token_dims + 4 * o.n_layers * o.projection_dim)
+        # Both directions' layers at the nodes, and their mix.
+        per_token = 4 * (token_dims + 2 * (o.n_layers + 1) * o.projection_dim)
         # Both directions at once: rows of the first layer's tables, gates of the widest levels.
         per_type = 4 * (2 * 4 * o.lstm_dim + o.projection_dim)
-        per_row = 2 * 3 * 4 * 4 * o.lstm_dim  # with their temporaries
+        per_row = 2 * 4 * (3 * 4 + 6) * o.lstm_dim  # gates with their temporaries; cells
         usual = per_token + USUAL_TYPES * per_type + USUAL_SENTENCES * per_row
         budget = min(self._memory, MOST_TOKENS * usual)
         begin = sentences.offsets[start]
@@ -141,7 +141,7 @@ class Encoder:
             rounded_up(np.diff(tree.level_offsets), STEPS, LEAST),
         )
         nodes = NodeVectors(
-            tree, sentences.offsets, [layer.numpy() for layer in layers], distinct, self._mix
+            tree, sentences.offsets, [np.asarray(layer) for layer in layers], distinct, self._mix
         )
         width = self.options.projection_dim
         for name in vectors.keys() - {TOKEN_OUTPUT}:

@@ -17,7 +17,7 @@ from elmo.encoder import DEFAULT_MEMORY, Encoder
 from elmo.errors import UserError, cause_of
 from elmo.node_vectors import sentence_means
 from elmo.options import N_CHARACTERS, Options
-from elmo.outputs import SENTENCE_OUTPUT, checked_outputs
+from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_names
 from elmo.sentences import Sentences
 from elmo.weights import MIX_SCALING, MIX_WEIGHTS, Weights, checked_weights
 
@@ -161,11 +161,7 @@ class Module:
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
         """Every token output of the module for lists of tokens, float32 [tokens, dim]."""
-        names = [
-            "word_emb",
-            *(f"lstm_outputs{k + 1}" for k in range(self.options.n_layers)),
-            "elmo",
-        ]
+        names = [name for name in output_names(self.options) if name != SENTENCE_OUTPUT]
         columns = Sentences.from_lists(sentences)
         return in_order(self.batches(columns, names), columns)
 

@@ -15,7 +15,7 @@ from elmo.errors import UserError
 from elmo.lstm import lstm
 from elmo.models import DEFAULT_MODEL, read_weights
 from elmo.options import Options, parse_options
-from elmo.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
+from elmo.outputs import SENTENCE_OUTPUT, TOKEN_OUTPUT, checked_outputs, output_dim
 from elmo.weights import MIX_SCALING, MIX_WEIGHTS, expected_shapes
 
 TRAINABLE = ("mix", "all", False)
@@ -68,7 +68,7 @@ class ElmoLayer(keras.layers.Layer):
         arrays = {name: tf.convert_to_tensor(array) for name, array in self.arrays.items()}
         vectors, layers = _bilm(self.options, arrays, tokens, mask, bool(training))
         real = tf.cast(mask, vectors.dtype)[..., tf.newaxis]
-        if self.output_name == "word_emb":
+        if self.output_name == TOKEN_OUTPUT:
             return vectors * real
         if self.output_name.startswith("lstm_outputs"):
             return layers[int(self.output_name.removeprefix("lstm_outputs")) - 1] * real

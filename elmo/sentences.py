@@ -55,12 +55,16 @@ class Sentences:
         return np.repeat(self.offsets[rows] - ends + lengths, lengths) + np.arange(lengths.sum())
 
     def take(self, rows: np.ndarray) -> Sentences:
-        """Some of the sentences, with a vocabulary of their own tokens only."""
-        if np.array_equal(rows, np.arange(len(self))):
-            return self
-        kept, ids = np.unique(self.ids[self.positions(rows)], return_inverse=True)
+        """Some of the sentences, in the order of `rows`."""
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths[rows])])
-        return Sentences([self.vocabulary[i] for i in kept], ids.astype(np.int32), offsets)
+        return Sentences(self.vocabulary, self.ids[self.positions(rows)], offsets)
+
+    def trimmed(self) -> Sentences:
+        """The same sentences, with a vocabulary of their own tokens only."""
+        kept, ids = np.unique(self.ids, return_inverse=True)
+        if len(kept) == len(self.vocabulary):
+            return self
+        return Sentences([self.vocabulary[i] for i in kept], ids.astype(np.int32), self.offsets)
 
     def to_lists(self) -> list[list[str]]:
         """The sentences as lists of tokens."""

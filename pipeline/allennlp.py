@@ -20,7 +20,7 @@ import numpy as np
 
 from elmo.errors import UserError
 from elmo.models import DEFAULT_MODEL, read_weights
-from elmo.outputs import output_names
+from elmo.outputs import TOKEN_OUTPUT, output_names
 from pipeline import flags
 from pipeline.console import say
 from pipeline.embed import run_job
@@ -107,7 +107,7 @@ def _embed(args: argparse.Namespace, sentences: list[str], work: Path) -> None:
     text.write_text("".join(f"{' '.join(s.split())}\n" for s in sentences), encoding="utf-8")
     model = _model(args, work)
     names = [n for n in output_names(read_weights(model).options) if n.startswith("lstm_outputs")]
-    wanted = names[-1:] if args.top else ["word_emb", *names]
+    wanted = names[-1:] if args.top else [TOKEN_OUTPUT, *names]
     words = [
         "embed", "--input", text, "--output", work / "run", "--model", model,
         "--outputs", ",".join(wanted), "--tokenizer", "whitespace", "--normalize", "none",
@@ -158,4 +158,4 @@ def _write(args: argparse.Namespace, sentences: list[str], work: Path) -> None:
 def _vectors(rows: Iterator[tuple[np.ndarray, object]], name: str) -> Iterator[np.ndarray]:
     """A sentence's vectors, as wide as the layers': the token layer stands twice."""
     for vectors, _ in rows:
-        yield np.concatenate([vectors, vectors], axis=1) if name == "word_emb" else vectors
+        yield np.concatenate([vectors, vectors], axis=1) if name == TOKEN_OUTPUT else vectors

@@ -23,17 +23,19 @@ def test_there_and_back(text: list[list[str]]) -> None:
 
 
 @given(text=TEXTS, data=st.data())
-def test_some_of_the_sentences_have_their_own_words_only(
+def test_some_of_the_sentences_and_their_own_words_only(
     text: list[list[str]], data: st.DataObject
 ) -> None:
     rows = data.draw(st.permutations(range(len(text))))[: data.draw(st.integers(0, len(text)))]
     sentences, wanted = Sentences.from_lists(text), [text[i] for i in rows]
     part = sentences.take(np.array(rows, np.int64))
-    assert part.to_lists() == wanted
-    assert len(part) == len(rows)
-    assert part.offsets[0] == 0
-    assert sorted(part.vocabulary) == sorted({t for tokens in wanted for t in tokens})
-    assert (part.ids.dtype, part.offsets.dtype) == (np.int32, np.int64)
+    for some in (part, part.trimmed()):
+        assert some.to_lists() == wanted
+        assert len(some) == len(rows)
+        assert some.offsets[0] == 0
+        assert (some.ids.dtype, some.offsets.dtype) == (np.int32, np.int64)
+    own = {t for tokens in wanted for t in tokens}
+    assert sorted(part.trimmed().vocabulary) == sorted(own)
     positions = sentences.positions(np.array(rows, np.int64))
     words = [sentences.vocabulary[i] for i in sentences.ids[positions]]
     assert words == [token for tokens in wanted for token in tokens]
