@@ -13,7 +13,7 @@ from elmo.shapes import rounded_up
 from elmo.weights import Weights
 
 MOST_KEPT = 1 << 15  # tokens: some five blocks' worth, so that memory is full early and stays so
-STEPS = 4  # sizes an octave of what goes through the character encoder
+STEPS = 1  # sizes an octave of a call: each new one's convolutions keep some 400 kB
 CHARACTERS_AT_ONCE = 8192  # character positions in one call of the character encoder
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import resource
 import signal
-import sys
 import time
 import traceback
 from typing import Any
@@ -19,7 +17,7 @@ from elmo.precision import check_precision
 from pipeline.console import complain, say
 from pipeline.folder import folder_taken, settle
 from pipeline.progress import Progress, shown
-from pipeline.report import Session, finish, problems, summary
+from pipeline.report import Session, finish, peak_memory, problems, summary
 from pipeline.state import RunState, delete_stale, read_state
 from pipeline.stopping import SIGNALS, Stopper, beside
 from transforms.accounts import Accounts
@@ -28,8 +26,6 @@ from transforms.plan import recorded_shards
 from transforms.settings import Settings
 from transforms.shards import Damaged, expand_inputs, stat_shard
 from transforms.storage import clear_temporary, delete, list_names, write_bytes
-
-KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts memory
 
 
 def embed(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
@@ -164,7 +160,6 @@ def _run(
     finally:
         progress.end()
     after = read_state(layout, settings, shards, recorded=True)
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     session = Session(
         seconds=time.monotonic() - began,
         tokens=sum(
@@ -174,7 +169,7 @@ def _run(
         ),
         model_load=_model_load(result),
         # An engine's workers are none of this machine's children.
-        peak_memory=max(resource.getrusage(w).ru_maxrss for w in who) * KILOBYTE * local,
+        peak_memory=peak_memory() * local,
     )
     return session, after
 

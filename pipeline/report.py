@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.folder import versions
@@ -13,18 +17,32 @@ from transforms.layout import Layout
 from transforms.settings import Settings
 from transforms.storage import delete, exists, read_bytes, write_bytes
 
+KILOBYTE = 1 if sys.platform == "darwin" else 1024  # in which the system counts memory
+
 
 @dataclass(frozen=True)
 class Session:
     """What this command did of the run: seconds in all, tokens embedded, seconds to load a model.
 
-    peak_memory: bytes, of this process and of its largest child.
+    peak_memory: as `peak_memory` finds it.
     """
 
     seconds: float = 0.0
     tokens: int = 0
     model_load: float | None = None
     peak_memory: int = 0
+
+
+def peak_memory() -> int:
+    """Bytes, of this process or of its largest child."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    own, child = (resource.getrusage(w).ru_maxrss * KILOBYTE for w in who)
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux also counts as a process's own what the one that started it once took.
+        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+        own = int(found[1]) * KILOBYTE if found else own
+    return max(own, child)
 
 
 def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[str, Any]:
