@@ -12,7 +12,7 @@ from elmo.backend import tf
 from elmo.bilm import TreeLSTM
 from elmo.encoded import Encoded, in_order, unfilled
 from elmo.node_vectors import NodeVectors
-from elmo.outputs import SENTENCE_OUTPUT, TOKEN_OUTPUT, checked_outputs, output_dim
+from elmo.outputs import TOKEN_OUTPUT, checked_outputs, output_dim
 from elmo.sentences import Sentences
 from elmo.shapes import rounded_up
 from elmo.token_vectors import TokenVectors
@@ -81,10 +81,8 @@ class Encoder:
     def _pass_end(self, sentences: Sentences, start: int, names: list[str]) -> int:
         """Up to which sentence the vectors of one pass fit into memory; at least one sentence."""
         o = self.options
-        token_dims = sum(output_dim(o, n) for n in names if n != SENTENCE_OUTPUT)
-        if SENTENCE_OUTPUT in names:
-            token_dims += output_dim(o, SENTENCE_OUTPUT)
-        # Both directions' layers at the nodes, and their mix.
+        # `default` as if a token had one. Both directions' layers at the nodes, and their mix.
+        token_dims = sum(output_dim(o, name) for name in names)
         per_token = 4 * (token_dims + 2 * (o.n_layers + 1) * o.projection_dim)
         # Both directions at once: rows of the first layer's tables, gates of the widest levels.
         per_type = 4 * (2 * 4 * o.lstm_dim + o.projection_dim)

@@ -15,7 +15,7 @@ from elmo.errors import UserError
 from elmo.lstm import lstm
 from elmo.models import DEFAULT_MODEL, read_weights
 from elmo.options import Options, parse_options
-from elmo.outputs import SENTENCE_OUTPUT, TOKEN_OUTPUT, checked_outputs, output_dim
+from elmo.outputs import SENTENCE_OUTPUT, TOKEN_OUTPUT, checked_outputs, layer_of, output_dim
 from elmo.weights import MIX_SCALING, MIX_WEIGHTS, expected_shapes
 
 TRAINABLE = ("mix", "all", False)
@@ -71,7 +71,7 @@ class ElmoLayer(keras.layers.Layer):
         if self.output_name == TOKEN_OUTPUT:
             return vectors * real
         if self.output_name.startswith("lstm_outputs"):
-            return layers[int(self.output_name.removeprefix("lstm_outputs")) - 1] * real
+            return layers[layer_of(self.output_name)] * real
         both = [tf.concat([vectors, vectors], axis=-1), *layers]
         parts = tf.unstack(tf.nn.softmax(arrays[MIX_WEIGHTS]), len(both))
         mixed = tf.add_n([part * layer for part, layer in zip(parts, both, strict=True)])

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from elmo.outputs import SENTENCE_OUTPUT
+from elmo.outputs import SENTENCE_OUTPUT, layer_of
 from elmo.tree import PrefixTree
 
 ROWS_AT_ONCE = 1024  # mixed or averaged: few enough to stay in the processor's cache
@@ -36,7 +36,7 @@ class NodeVectors:
         if name == SENTENCE_OUTPUT:
             self._means(half)
             return
-        layer = self._mixed if name == "elmo" else self._layers[_layer_of(name)]
+        layer = self._mixed if name == "elmo" else self._layers[layer_of(name)]
         for begin in range(0, len(half), ROWS_AT_ONCE):
             end = begin + ROWS_AT_ONCE
             half[begin:end] = layer[self._tree.node_of_token[begin:end]]
@@ -62,10 +62,6 @@ class NodeVectors:
             own = offsets[start : stop + 1] - offsets[start]
             means[start:stop] = sentence_means(self._mixed[nodes], own)
             start = stop
-
-
-def _layer_of(name: str) -> int:
-    return int(name.removeprefix("lstm_outputs")) - 1
 
 
 def sentence_means(vectors: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -22,6 +22,11 @@ def output_dim(options: Options, name: str) -> int:
     return options.projection_dim * (1 if name == TOKEN_OUTPUT else 2)
 
 
+def layer_of(name: str) -> int:
+    """The LSTM layer, from 0, that an output `lstm_outputs1`, … is."""
+    return int(name.removeprefix("lstm_outputs")) - 1
+
+
 def checked_outputs(options: Options, names: Sequence[str]) -> list[str]:
     """The names asked for, in the model's order; UserError names one that the model lacks."""
     known = output_names(options)

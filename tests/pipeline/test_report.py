@@ -9,23 +9,23 @@ LARGE = 1 << 29  # bytes; a process with the package and no model takes a fifth 
 OWN_PEAK = "from pipeline.report import peak_memory; print(peak_memory())"
 
 
-def peak_below(parent: str) -> int:
-    """The peak that a process finds whose parent ran some code first."""
-    code = f"import subprocess, sys; {parent}; subprocess.run([sys.executable, '-c', {OWN_PEAK!r}])"
+def printed(code: str) -> int:
+    """The number that some code prints, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return int(done.stdout)
 
 
+def child(code: str) -> str:
+    """Code that runs some code in a child."""
+    return f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}]); "
+
+
 def test_peak_memory_is_the_commands_not_that_of_what_started_it() -> None:
-    assert peak_below(f"b'x' * {LARGE}") < LARGE / 2
-    assert peak_below("pass") > 1 << 20
+    assert printed(f"b'x' * {LARGE}; {child(OWN_PEAK)}") < LARGE / 2
+    assert printed(child(OWN_PEAK)) > 1 << 20
 
 
 def test_peak_memory_counts_what_is_free_again_and_children() -> None:
-    own = f"b'x' * {LARGE}; {OWN_PEAK}"
-    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', \"b'x' * {LARGE}\"]); "
-    for code in (own, child + OWN_PEAK):
-        done = subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True
-        )
-        assert int(done.stdout) >= LARGE
+    grow = f"b'x' * {LARGE}; "
+    assert printed(grow + OWN_PEAK) >= LARGE
+    assert printed(child(grow) + OWN_PEAK) >= LARGE
