@@ -10,6 +10,9 @@ from elmo.errors import UserError
 
 PRECISIONS = ("float32", "bfloat16")
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
+# What oneDNN may be held to by a user; it ends the process where a kernel then is missing.
+LESSER_ISAS = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"}
+LESSER_ISAS |= {"AVX512_CORE", "AVX512_CORE_VNNI"}
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -24,6 +27,9 @@ def check_precision(precision: str) -> None:
         reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
     elif os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         reason = "TF_ENABLE_ONEDNN_OPTS=0 takes TensorFlow's kernels for it away"
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        if os.environ.get(name, "").upper() in LESSER_ISAS:
+            reason = f"{name}={os.environ[name]} takes its instructions away"
     if reason:
         raise UserError(
             f"--precision {precision} would be slower than float32 on {platform.node()} "

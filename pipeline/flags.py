@@ -201,7 +201,7 @@ def _add_precision(parser: argparse._ActionsContainer) -> None:
         "--precision",
         choices=PRECISIONS,
         default=DEFAULTS.precision,
-        help="bfloat16: quicker, by products that are right to 1%% (float32)",
+        help="bfloat16: quicker, vectors right to 1%% on ordinary text (float32)",
     )
 
 

@@ -159,7 +159,7 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
     if steps:
         nodes = total("nodes")
         rows.append(
-            ("LSTM steps", f"{nodes:,} taken for {steps:,} token positions ({nodes / steps:.1%})")
+            ("LSTM steps", f"{nodes:,}, {nodes / steps:.1%} of one a token in each direction")
         )
     if lookups:
         rows.append(("token cache", f"{1 - total('misses') / lookups:.1%} of lookups found"))

@@ -1,4 +1,4 @@
-"""Every figure of README's section on speed, from one run on your text.
+"""How fast elmo-beam is on your machine and text, and in how much memory.
 
     python scripts/benchmark.py shards/*.txt.gz --json figures.json
 
@@ -9,11 +9,13 @@ Some 80 minutes on two cores; --only names the parts to run. TEXT_FILE: plain or
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
 import sys
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,55 +24,110 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import benchmark_job as jobs
 
+from elmo.errors import UserError, cause_of
+from pipeline.flag_types import FlagError, Parser, count
+from pipeline.folder import versions
+
 MB = 1_000_000
-PARTS = ("engines", "default", "google", "repeats", "sizes", "start", "peers")
+PARTS = ("engines", "default", "google", "repeats", "sizes", "start")
 MAX_TOKENS = 100  # of the sentences that engines are compared on
 GOOGLE_BLOCK = 64 << 10
 
 
 def main() -> None:
     """Run the parts, print a table each, and write all figures."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("files", type=Path, nargs="+", metavar="TEXT_FILE")
-    parser.add_argument("--sentences", type=int, default=2048, help="to compare engines on (2048)")
-    parser.add_argument("--runs", type=int, default=5, help="of which the median counts (5)")
-    parser.add_argument("--questions", type=Path, help="a list of questions, for the part repeats")
-    parser.add_argument("--only", default=",".join(PARTS[:-1]), help="parts, parted by commas")
+    try:
+        _run(_flags())
+    except (UserError, KeyboardInterrupt) as error:
+        print(f"benchmark: {cause_of(error)}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, FlagError) else 1)
+
+
+def _flags() -> argparse.Namespace:
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("files", type=_file, nargs="+", metavar="TEXT_FILE")
+    parser.add_argument(
+        "--sentences", type=count, default=2048, help="to compare engines on (2048)"
+    )
+    parser.add_argument(
+        "--runs",
+        type=count,
+        default=5,
+        help="of which the median counts (5); the 100 MB, repeats and peers run once",
+    )
+    parser.add_argument("--questions", type=_file, help="a list of questions, for the part repeats")
+    parser.add_argument(
+        "--only", type=_parts, default=PARTS, metavar="PARTS", help=f"some of {','.join(PARTS)}"
+    )
     parser.add_argument("--peers", action="store_true", help="simple_elmo too, which you installed")
     parser.add_argument("--json", type=Path, help="where the figures go")
     args = parser.parse_args()
-    chosen = [*args.only.split(","), *(["peers"] if args.peers else [])]
-    figures: dict[str, Any] = {"machine": _machine()}
+    if args.peers and importlib.util.find_spec("simple_elmo") is None:
+        parser.error("--peers: simple_elmo is not installed (pip install simple_elmo)")
+    return args
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {cause_of(error)}") from None
+    return path
+
+
+def _parts(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in PARTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PARTS)}")
+    return names
+
+
+def _run(args: argparse.Namespace) -> None:
+    figures: dict[str, Any] = {
+        "machine": _machine(),
+        "versions": versions(),
+        "begun": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "flags": {name: str(value) for name, value in vars(args).items() if name != "files"},
+    }
     print(figures["machine"])
+    _write(args.json, figures)
     with tempfile.TemporaryDirectory() as folder:
-        for part in chosen:
+        for part in [*args.only, *(["peers"] if args.peers else [])]:
             figures[part] = RUN[part](args, Path(folder))
-            if args.json:
-                args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+            _write(args.json, figures)
+
+
+def _write(path: Path | None, figures: dict[str, Any]) -> None:
+    if path:
+        try:
+            path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"--json {path}: {cause_of(error)}") from None
 
 
 def _machine() -> str:
-    names = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{os.cpu_count()} cores of {names[0]}, Python {platform.python_version()}"
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor()
+    return f"{os.cpu_count()} cores of {name}, Python {platform.python_version()}"
 
 
-def read_sentences(files: list[Path], count: int, work: Path) -> list[list[str]]:
+def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]]:
     """The first sentences of some text, tokenized, less those over MAX_TOKENS."""
     from transforms.settings import Settings
     from transforms.text import TextReader
 
-    text = jobs.text_of(files, 1000 * count, work / "sentences.txt")
-    if text is None:
-        sys.exit(f"less than {count} kB of text: give more files, or fewer --sentences")
+    text = jobs.text_of(files, 1000 * number, work / "sentences.txt")
     reader = TextReader(Settings(digest="", split_sentences=True))
     found: list[list[str]] = []
-    for line in text.read_text(encoding="utf-8").splitlines():
+    for line in text.read_text(encoding="utf-8", errors="replace").splitlines():
         found += [s.tokens for s in reader.sentences(line) if len(s.tokens) <= MAX_TOKENS]
-    return found[:count]
+    if not found:
+        raise UserError(f"no sentence of at most {MAX_TOKENS} tokens: give prose in English")
+    return found[:number]
 
 
 def _engines(args: argparse.Namespace, work: Path) -> Any:
@@ -82,17 +139,10 @@ def _engines(args: argparse.Namespace, work: Path) -> Any:
     return found
 
 
-def _text(args: argparse.Namespace, size: int, work: Path) -> Path:
-    text = jobs.text_of(args.files, size, work / "text.txt")
-    if text is None:
-        sys.exit(
-            f"less than {size / MB:g} MB of text: give more files, or leave parts out by --only"
-        )
-    return text
-
-
 def _default(args: argparse.Namespace, work: Path) -> Any:
-    found = jobs.against_encoder(_text(args, 4 * MB, work), "default", args.runs, work)
+    found = jobs.against_encoder(
+        jobs.text_of(args.files, 4 * MB, work / "text.txt"), "default", args.runs, work
+    )
     return _job_line("default model", found)
 
 
@@ -102,7 +152,7 @@ def _google(args: argparse.Namespace, work: Path) -> Any:
     from elmo.published import write_published
 
     write_published(random_weights(SIZES["google"], seed=1), work / "google")
-    text = _text(args, 4 * GOOGLE_BLOCK, work)
+    text = jobs.text_of(args.files, 4 * GOOGLE_BLOCK, work / "text.txt")
     found = jobs.against_encoder(text, str(work / "google"), args.runs, work, GOOGLE_BLOCK)
     return _job_line("google/elmo's size", found)
 
@@ -116,7 +166,8 @@ def _job_line(name: str, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repeats(args: argparse.Namespace, work: Path) -> Any:
-    texts = {"books": _text(args, 2 * MB, work), "log": jobs.log_of(2 * MB, work / "log.txt")}
+    books = jobs.text_of(args.files, 2 * MB, work / "text.txt")
+    texts = {"books": books, "log": jobs.log_of(2 * MB, work / "log.txt")}
     if args.questions:
         texts["questions"] = args.questions
     found = {}
@@ -132,9 +183,10 @@ def _repeats(args: argparse.Namespace, work: Path) -> Any:
 def _sizes(args: argparse.Namespace, work: Path) -> Any:
     found: dict[str, Any] = {}
     for size in (1, 10, 100):
-        text = jobs.text_of(args.files, size * MB, work / "text.txt")
-        if text is None:
-            print(f"{size} MB: there is less text than that")
+        try:
+            text = jobs.text_of(args.files, size * MB, work / "text.txt")
+        except jobs.TooShortError as error:
+            print(error)
             break
         some = [jobs.job(text, "default", work) for _ in range(1 if size == 100 else args.runs)]
         found[str(size)] = {name: median(one[name] for one in some) for name in some[0]}

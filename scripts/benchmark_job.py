@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from elmo.errors import UserError, cause_of
+
 BIN = Path(sys.executable).parent
 OUTPUTS = ["default"]
 
 
-def text_of(files: list[Path], size: int, path: Path) -> Path | None:
-    """The first `size` bytes of whole lines of some text files, as one; None if there are fewer."""
-    import gzip
+class TooShortError(UserError):
+    """There is less text than a part takes."""
 
+
+def text_of(files: list[Path], size: int, path: Path) -> Path:
+    """The first `size` bytes of whole lines of some text files, as one, written to `path`."""
     with open(path, "wb") as out:
         for file in files:
-            with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as lines:
-                for line in lines:
-                    out.write(line)
-                    if out.tell() >= size:
-                        return path
-    return None
+            try:
+                with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as lines:
+                    for line in lines:
+                        out.write(line)
+                        if out.tell() >= size:
+                            return path
+            except (OSError, EOFError, zlib.error) as error:
+                raise UserError(
+                    f"{file}: {cause_of(error)}: give a file that can be read"
+                ) from None
+        raise TooShortError(
+            f"{out.tell() / 1e6:.2g} MB of text where {size / 1e6:.2g} are wanted: give more "
+            "files, fewer --sentences, or leave parts out by --only"
+        )
 
 
 def log_of(size: int, path: Path) -> Path:
@@ -54,6 +70,18 @@ def log_of(size: int, path: Path) -> Path:
     raise AssertionError("the lines do not end")
 
 
+def _output_of(command: list[object], **environment: str) -> str:
+    """What a command says; UserError with its last line where it fails."""
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, env={**environment, **os.environ}
+    )
+    if done.returncode:
+        raise UserError(
+            f"{command[0]} failed: {(done.stderr.splitlines() or [f'rc {done.returncode}'])[-1]}"
+        )
+    return done.stdout
+
+
 def job(text: Path, model: str, work: Path, *flags: str) -> dict[str, float]:
     """Tokens/s of a whole job, of its first and last tenth too, and its peak memory in GB.
 
@@ -64,7 +92,7 @@ def job(text: Path, model: str, work: Path, *flags: str) -> dict[str, float]:
         BIN / "elmo-beam", "embed", "--input", text, "--output", out, "--overwrite",
         "--model", model, "--split_sentences", "--outputs", "default", *flags,
     ]  # fmt: skip
-    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    _output_of(command)
     blocks = sorted((out / "blocks").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     tokens = [json.loads(path.read_text())["tokens"] for path in blocks]
     done = [path.stat().st_mtime for path in blocks]
@@ -87,19 +115,14 @@ def encoder_alone(
 ) -> dict[str, float]:
     """Tokens/s of the encoder over the same blocks but the first; the part of steps it saves.
 
-    In a process of its own, as a job is, with the threads that a job has.
+    In a process of its own, as a job is, with the threads that a job has. A text of one block is
+    its first and last.
     """
     from pipeline.embed import encoder_threads
 
     command = [sys.executable, __file__, text, model, block_size, precision]
-    done = subprocess.run(
-        list(map(str, command)),
-        check=True,
-        capture_output=True,
-        text=True,
-        env={"TF_NUM_INTRAOP_THREADS": encoder_threads(1), **os.environ},
-    )
-    found: dict[str, float] = json.loads(done.stdout)
+    done = _output_of(command, TF_NUM_INTRAOP_THREADS=encoder_threads(1))
+    found: dict[str, float] = json.loads(done)
     return found
 
 
@@ -121,12 +144,14 @@ def _encode(path: str, model: str, block_size: str, precision: str) -> None:
     ):
         raw = RawBlock(BlockKey(path, "", block), "text", table)
         blocks.append(sentences_of(normalize_block(raw, reader, settings).sentences))
+    if not blocks:
+        sys.exit(f"{path}: no text in it")
     engine = load_engine(model, "native", DEFAULT_MEMORY, precision=precision)
     for _ in engine.batches(blocks[0], OUTPUTS):  # compiles
         pass
     steps = nodes = 0
     begin = time.perf_counter()
-    for own in blocks[1:]:
+    for own in blocks[1:] or blocks:
         for encoded in engine.batches(own, OUTPUTS):
             steps, nodes = steps + encoded.steps, nodes + encoded.nodes
     seconds = time.perf_counter() - begin
@@ -164,7 +189,7 @@ def start(runs: int, work: Path) -> dict[str, float]:
     helps, firsts = [], []
     for _ in range(runs):
         begin = time.perf_counter()
-        subprocess.run([BIN / "elmo-beam", "--help"], check=True, capture_output=True)
+        _output_of([BIN / "elmo-beam", "--help"])
         helps.append(time.perf_counter() - begin)
         out = work / "start"
         command = [
@@ -177,11 +202,10 @@ def start(runs: int, work: Path) -> dict[str, float]:
             "--overwrite",
         ]
         begin = time.time()
-        subprocess.run(list(map(str, command)), check=True, capture_output=True)
+        _output_of(command)
         firsts.append(min(os.stat(path).st_mtime for path in (out / "parts").iterdir()) - begin)
     return {"help": median(helps), "first part": median(firsts)}
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     _encode(*sys.argv[1:])

@@ -51,16 +51,18 @@ def test_the_default_model_is_within_one_hundredth_of_float32() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "onednn", "reason"),
+    ("flags", "environment", "reason"),
     [
-        ("fpu avx2 avx512f", None, "no amx_bf16 or avx512_bf16"),
-        (None, None, "no amx_bf16 or avx512_bf16"),
-        ("fpu avx512_bf16", "0", "TF_ENABLE_ONEDNN_OPTS"),
+        ("fpu avx2 avx512f", {}, "no amx_bf16 or avx512_bf16"),
+        (None, {}, "no amx_bf16 or avx512_bf16"),
+        ("fpu avx512_bf16", {"TF_ENABLE_ONEDNN_OPTS": "0"}, "TF_ENABLE_ONEDNN_OPTS=0"),
+        ("fpu avx512_bf16", {"ONEDNN_MAX_CPU_ISA": "avx2"}, "ONEDNN_MAX_CPU_ISA=avx2"),
+        ("fpu amx_bf16", {"DNNL_MAX_CPU_ISA": "AVX512_CORE"}, "DNNL_MAX_CPU_ISA=AVX512_CORE"),
     ],
 )
 def test_it_is_refused_where_it_would_be_slower(
     flags: str | None,
-    onednn: str | None,
+    environment: dict[str, str],
     reason: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -68,8 +70,8 @@ def test_it_is_refused_where_it_would_be_slower(
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t: {flags}\n")
-    if onednn:
-        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     with refused("bfloat16", "slower", reason, "leave it out"):
         load_engine("default", "native", 1 << 20, precision="bfloat16")
     check_precision("float32")
@@ -80,6 +82,7 @@ def test_it_is_taken_where_the_processor_has_it(
 ) -> None:
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_AMX")
     (tmp_path / "cpuinfo").write_text("flags\t: fpu amx_bf16\nflags\t: fpu amx_bf16\n")
     check_precision("bfloat16")
 

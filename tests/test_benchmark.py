@@ -1,0 +1,83 @@
+"""The benchmark, run as its users run it: its figures as JSON, and every mistake in one line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "benchmark.py"
+LINES = b"The bank of the river rose in the night .\nNobody saw it .\n"
+
+
+def benchmark(*flags: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *map(str, flags)], capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_bytes(LINES)
+    return path
+
+
+def test_the_figures_come_as_json_with_what_made_them(book: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    done = benchmark(book, "--only", "start", "--runs", 1, "--json", out)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(out.read_text())
+    assert 0 < figures["start"]["help"] < figures["start"]["first part"]
+    assert figures["flags"]["runs"] == "1"
+    assert {"machine", "begun"} < figures.keys()
+    assert "elmo-beam" in figures["versions"]
+    assert (
+        f"first part file of the sample after {figures['start']['first part']:.1f} s" in done.stdout
+    )
+
+
+def test_a_list_of_questions_may_be_short_and_hold_any_bytes(tmp_path: Path) -> None:
+    book, questions, out = (tmp_path / name for name in ("b.txt.gz", "q.txt", "f.json"))
+    book.write_bytes(gzip.compress(LINES * 40_000))
+    questions.write_bytes(b"Who saw it ?\nWho saw the river ?\n\xff\xfe\n" * 3)
+    done = benchmark(book, "--only", "repeats", "--questions", questions, "--json", out)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(out.read_text())["repeats"]
+    assert figures.keys() == {"books", "log", "questions"}
+    # All is said three times, and "Who saw" twice as often.
+    assert figures["questions"]["shared"] > 2 / 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message", "code"),
+    [
+        (["nowhere.txt"], "nowhere.txt: No such file or directory", 2),
+        (["."], ".: Is a directory", 2),
+        (["{book}", "--only", "start,"], "'' is none of engines,", 2),
+        (["{book}", "--only", "speed"], "'speed' is none of engines,", 2),
+        (["{book}", "--runs", "0"], "'0' is not a whole number from 1", 2),
+        (["{book}", "--sentences", "-3"], "'-3' is not a whole number from 1", 2),
+        (["{book}", "--questions", "nowhere.txt"], "nowhere.txt: No such file or directory", 2),
+        (["{book}", "--json", "nowhere/f.json"], "--json nowhere/f.json: No such file", 1),
+        (["{book}", "--only", "engines"], "fewer --sentences, or leave parts out", 1),
+        (["{cut}", "--only", "default"], "cut.txt.gz: Compressed file ended", 1),
+        (["{plain}", "--only", "default"], "plain.txt.gz: Not a gzipped file", 1),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(
+    flags: list[str], message: str, code: int, book: Path, tmp_path: Path
+) -> None:
+    cut, plain = tmp_path / "cut.txt.gz", tmp_path / "plain.txt.gz"
+    cut.write_bytes(gzip.compress(LINES * 1000)[:-20])
+    plain.write_bytes(LINES)
+    places = {"book": book, "cut": cut, "plain": plain}
+    done = benchmark(*(flag.format(**places) for flag in flags))
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("benchmark: ")
