@@ -180,14 +180,15 @@ class TreeLSTM(tf.Module):
             else:
                 inputs = tf.concat([outputs[-1], h], 1)
                 gates = tf.nn.bias_add(tf.matmul(inputs, cell["W_0"]), cell["B"])
-            c, h = self._cell(cell, tf.tanh(gates), c)
+            c, h = self._cell(cell, gates, c)
             new_state.append((c, h))
             skip = layer > 0 and self.options.use_skip_connections
             outputs.append(h + outputs[-1] if skip else h)
         return new_state, outputs
 
     def _cell(self, cell: dict[str, tf.Tensor], gates: tf.Tensor, c: tf.Tensor) -> State:
-        i, j, f, o = (tf.cast(gate, tf.float32) for gate in tf.split(gates, 4, axis=1))
+        # In float32 before the tanh: a forget gate near 1 in bfloat16 would be 1, or decay too soon.
+        i, j, f, o = tf.split(tf.tanh(tf.cast(gates, tf.float32)), 4, axis=1)
         c = _clipped(((f + 1.0) * c + (i + 1.0) * j) * 0.5, self.options.cell_clip)
         twice = (o + 1.0) * tf.tanh(c)
         if not self.options.has_lstm_projection:

@@ -50,6 +50,18 @@ def test_the_default_model_is_within_one_hundredth_of_float32() -> None:
         assert (error > 1e-5) == (name != "word_emb"), "token vectors stay float32, LSTMs do not"
 
 
+@pytest.mark.parametrize(("word", "times"), [("very", 50), ("ha", 200), ("1", 400), (".", 1000)])
+def test_a_word_over_and_over_stays_within_one_hundredth_too(word: str, times: int) -> None:
+    """Forget gates near 1 count there: rounded, cells would keep all or decay too soon."""
+    weights = read_weights("default")
+    names = output_names(weights.options)
+    exact = Encoder(weights).encode([[word] * times], names)
+    rounded = Encoder(weights, precision="bfloat16").encode([[word] * times], names)
+    for name in names:
+        error = np.linalg.norm(rounded[name] - exact[name]) / np.linalg.norm(exact[name])
+        assert error <= 0.01, name
+
+
 @pytest.mark.parametrize(
     ("flags", "environment", "reason"),
     [
