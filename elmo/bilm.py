@@ -187,7 +187,7 @@ class TreeLSTM(tf.Module):
         return new_state, outputs
 
     def _cell(self, cell: dict[str, tf.Tensor], gates: tf.Tensor, c: tf.Tensor) -> State:
-        # In float32 before the tanh: a forget gate near 1 in bfloat16 would be 1, or decay too soon.
+        # float32 before the tanh: a forget gate near 1 in bfloat16 would be 1, or decay too soon.
         i, j, f, o = tf.split(tf.tanh(tf.cast(gates, tf.float32)), 4, axis=1)
         c = _clipped(((f + 1.0) * c + (i + 1.0) * j) * 0.5, self.options.cell_clip)
         twice = (o + 1.0) * tf.tanh(c)
