@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from datetime import datetime, timezone
@@ -36,6 +37,7 @@ GOOGLE_BLOCK = 64 << 10
 
 def main() -> None:
     """Run the parts, print a table each, and write all figures."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave no process behind
     try:
         _run(_flags())
     except (UserError, KeyboardInterrupt) as error:
