@@ -158,9 +158,8 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
             rows.append(("note", f"nothing of {shard.path} is embedded ({why}): check the flags"))
     if steps:
         nodes = total("nodes")
-        rows.append(
-            ("LSTM steps", f"{nodes:,}, {nodes / steps:.1%} of one a token in each direction")
-        )
+        ratio = f"{nodes / steps:.1%} of the {steps:,} of one a token and direction"
+        rows.append(("LSTM steps", f"{nodes:,}, {ratio}"))
     if lookups:
         rows.append(("token cache", f"{1 - total('misses') / lookups:.1%} of lookups found"))
     if session.tokens:
