@@ -14,7 +14,7 @@ from elmo.encoded import Encoded, in_order, unfilled
 from elmo.node_vectors import NodeVectors
 from elmo.outputs import TOKEN_OUTPUT, checked_outputs, output_dim
 from elmo.sentences import Sentences
-from elmo.shapes import rounded_up
+from elmo.shapes import LEAST_ROWS, rounded_up
 from elmo.token_vectors import TokenVectors
 from elmo.tree import build_tree
 from elmo.weights import Weights
@@ -25,7 +25,6 @@ DEFAULT_MEMORY = 1 << 30
 MOST_TOKENS = 12 << 10
 USUAL_TYPES, USUAL_SENTENCES = 1 / 4, 1 / 20  # a token
 STEPS = 32  # sizes an octave of a level or a vocabulary
-LEAST = 8  # its rows at least: fewer take as long, since the weights have to come from memory
 
 
 class Encoder:
@@ -104,7 +103,9 @@ class Encoder:
 
     def _encode(self, sentences: Sentences, rows: np.ndarray, names: list[str]) -> Encoded:
         distinct, misses = self._tokens.of(sentences.vocabulary)
-        distinct = np.resize(distinct, (rounded_up(len(distinct), STEPS, LEAST), distinct.shape[1]))
+        distinct = np.resize(
+            distinct, (rounded_up(len(distinct), STEPS, LEAST_ROWS), distinct.shape[1])
+        )
         vectors = {n: unfilled(n, sentences, output_dim(self.options, n)) for n in names}
         if TOKEN_OUTPUT in names:
             vectors[TOKEN_OUTPUT][:] = distinct[sentences.ids]
@@ -136,7 +137,7 @@ class Encoder:
             tree.tokens,
             tree.parents,
             tree.level_offsets,
-            rounded_up(np.diff(tree.level_offsets), STEPS, LEAST),
+            rounded_up(np.diff(tree.level_offsets), STEPS, LEAST_ROWS),
         )
         nodes = NodeVectors(
             tree, sentences.offsets, [np.asarray(layer) for layer in layers], distinct, self._mix

@@ -25,16 +25,21 @@ def check_precision(precision: str) -> None:
     reason = None
     if not INSTRUCTIONS & _processor_flags():
         reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
-    elif os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
-        reason = "TF_ENABLE_ONEDNN_OPTS=0 takes TensorFlow's kernels for it away"
-    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
-        if os.environ.get(name, "").upper() in LESSER_ISAS:
-            reason = f"{name}={os.environ[name]} takes its instructions away"
+    elif os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
+        reason = "TF_ENABLE_ONEDNN_OPTS takes TensorFlow's kernels for it away"
+    elif _isa() in LESSER_ISAS:
+        reason = f"oneDNN is held to {_isa()}"
     if reason:
         raise UserError(
             f"--precision {precision} would be slower than float32 on {platform.node()} "
             f"({reason}): leave it out"
         )
+
+
+def _isa() -> str:
+    """What the environment holds oneDNN to, by the newer of its two names first."""
+    names = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+    return next((os.environ[name].upper() for name in names if os.environ.get(name)), "")
 
 
 def _processor_flags() -> set[str]:

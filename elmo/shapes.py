@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+# Of a product: one to three round otherwise than more, so a vector would hang on its company, and
+# fewer take as long, since the weights have to come from memory.
+LEAST_ROWS = 8
+
 
 def rounded_up(sizes: np.ndarray | int, steps: int, least: int = 1) -> np.ndarray:
     """int64, shaped as `sizes` (int, not negative): each to the next of `steps` an octave.

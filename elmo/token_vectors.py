@@ -9,7 +9,7 @@ import numpy as np
 
 from elmo.bilm import CharacterEncoder
 from elmo.characters import boundary_ids, character_ids, token_bytes
-from elmo.shapes import rounded_up
+from elmo.shapes import LEAST_ROWS, rounded_up
 from elmo.weights import Weights
 
 MOST_KEPT = 1 << 15  # tokens: some five blocks' worth, so that memory is full early and stays so
@@ -53,7 +53,7 @@ class TokenVectors:
 
         def compute(chosen: list[int], length: int) -> None:
             rows = [tokens[i] for i in chosen]
-            rows += [b""] * (int(rounded_up(len(rows), STEPS)) - len(rows))
+            rows += [b""] * (int(rounded_up(len(rows), STEPS, LEAST_ROWS)) - len(rows))
             vectors[chosen] = self._encoder.run(character_ids(rows, length)).numpy()[: len(chosen)]
 
         with ThreadPoolExecutor(2) as threads:  # as many as the directions get

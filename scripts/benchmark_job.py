@@ -144,8 +144,8 @@ def _encode(path: str, model: str, block_size: str, precision: str) -> None:
     ):
         raw = RawBlock(BlockKey(path, "", block), "text", table)
         blocks.append(sentences_of(normalize_block(raw, reader, settings).sentences))
-    if not blocks:
-        sys.exit(f"{path}: no text in it")
+    if not any(map(len, blocks)):
+        sys.exit(f"{path}: no sentence in it")
     engine = load_engine(model, "native", DEFAULT_MEMORY, precision=precision)
     for _ in engine.batches(blocks[0], OUTPUTS):  # compiles
         pass

@@ -67,6 +67,7 @@ def test_a_list_of_questions_may_be_short_and_hold_any_bytes(tmp_path: Path) -> 
         (["{book}", "--only", "engines"], "fewer --sentences, or leave parts out", 1),
         (["{cut}", "--only", "default"], "cut.txt.gz: Compressed file ended", 1),
         (["{plain}", "--only", "default"], "plain.txt.gz: Not a gzipped file", 1),
+        (["{blank}", "--only", "repeats"], "text.txt: no sentence in it", 1),
     ],
 )
 def test_a_mistake_is_told_in_one_line(
@@ -75,7 +76,9 @@ def test_a_mistake_is_told_in_one_line(
     cut, plain = tmp_path / "cut.txt.gz", tmp_path / "plain.txt.gz"
     cut.write_bytes(gzip.compress(LINES * 1000)[:-20])
     plain.write_bytes(LINES)
-    places = {"book": book, "cut": cut, "plain": plain}
+    blank = tmp_path / "blank.txt"
+    blank.write_bytes(b"\n" * 2_000_000)
+    places = {"book": book, "cut": cut, "plain": plain, "blank": blank}
     done = benchmark(*(flag.format(**places) for flag in flags))
     assert done.returncode == code, done.stderr
     assert message in done.stderr

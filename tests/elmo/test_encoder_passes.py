@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from elmo.encoded import Encoded
 from elmo.encoder import Encoder
+from elmo.models import read_weights
 from elmo.options import Options
 from elmo.outputs import output_names
+from elmo.precision import PRECISIONS
 from elmo.sentences import Sentences
 from tests.oracle import assert_close, random_weights
 
@@ -88,6 +90,19 @@ def test_company_order_memory_and_cache_change_nothing(
     for encoder in (roomy, small, tiny):
         for got, i in zip(by_sentence(encoder, [text[i] for i in shuffled]), shuffled, strict=True):
             assert_alike(got, want[i])
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("word", "times"), [("_", 60), ("the", 300), ("*", 300)])
+def test_text_that_amplifies_rounding_does_not_hang_on_its_company(
+    word: str, times: int, precision: str
+) -> None:
+    """One word over and over: a token vector's last bit would be some 1e-4 at its end."""
+    weights, repeated = read_weights("default"), [word] * times
+    text = [[f"{stem}{n}" for n in range(40)] for stem in WORDS[:9]]
+    alone = Encoder(weights, precision=precision).encode([repeated], ["lstm_outputs2"])
+    company = Encoder(weights, precision=precision).encode([repeated, *text], ["lstm_outputs2"])
+    assert_close(company["lstm_outputs2"][:times], alone["lstm_outputs2"], 1e-5)
 
 
 def test_many_passes_give_what_one_gives(roomy: Encoder, small: Encoder) -> None:
