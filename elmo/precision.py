@@ -11,8 +11,9 @@ from elmo.errors import UserError
 PRECISIONS = ("float32", "bfloat16")
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
 # What oneDNN may be held to by a user; it ends the process where a kernel then is missing.
-LESSER_ISAS = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"}
-LESSER_ISAS |= {"AVX512_CORE", "AVX512_CORE_VNNI"}
+LESSER_ISAS = {
+    "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI",
+}  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -27,8 +28,8 @@ def check_precision(precision: str) -> None:
         reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
     elif os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
         reason = "TF_ENABLE_ONEDNN_OPTS takes TensorFlow's kernels for it away"
-    elif _isa() in LESSER_ISAS:
-        reason = f"oneDNN is held to {_isa()}"
+    elif (isa := _isa()) in LESSER_ISAS:
+        reason = f"oneDNN is held to {isa}"
     if reason:
         raise UserError(
             f"--precision {precision} would be slower than float32 on {platform.node()} "

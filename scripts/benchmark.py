@@ -122,7 +122,7 @@ def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]
     from transforms.settings import Settings
     from transforms.text import TextReader
 
-    text = jobs.text_of(files, 1000 * number, work / "sentences.txt")
+    text = jobs.text_of(files, 1000 * number, work)
     reader = TextReader(Settings(digest="", split_sentences=True))
     found: list[list[str]] = []
     for line in text.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -142,9 +142,8 @@ def _engines(args: argparse.Namespace, work: Path) -> Any:
 
 
 def _default(args: argparse.Namespace, work: Path) -> Any:
-    found = jobs.against_encoder(
-        jobs.text_of(args.files, 4 * MB, work / "text.txt"), "default", args.runs, work
-    )
+    text = jobs.text_of(args.files, 4 * MB, work)
+    found = jobs.against_encoder(text, "default", args.runs, work)
     return _job_line("default model", found)
 
 
@@ -154,7 +153,7 @@ def _google(args: argparse.Namespace, work: Path) -> Any:
     from elmo.published import write_published
 
     write_published(random_weights(SIZES["google"], seed=1), work / "google")
-    text = jobs.text_of(args.files, 4 * GOOGLE_BLOCK, work / "text.txt")
+    text = jobs.text_of(args.files, 4 * GOOGLE_BLOCK, work)
     found = jobs.against_encoder(text, str(work / "google"), args.runs, work, GOOGLE_BLOCK)
     return _job_line("google/elmo's size", found)
 
@@ -168,7 +167,7 @@ def _job_line(name: str, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repeats(args: argparse.Namespace, work: Path) -> Any:
-    books = jobs.text_of(args.files, 2 * MB, work / "text.txt")
+    books = jobs.text_of(args.files, 2 * MB, work)
     texts = {"books": books, "log": jobs.log_of(2 * MB, work / "log.txt")}
     if args.questions:
         texts["questions"] = args.questions
@@ -186,7 +185,7 @@ def _sizes(args: argparse.Namespace, work: Path) -> Any:
     found: dict[str, Any] = {}
     for size in (1, 10, 100):
         try:
-            text = jobs.text_of(args.files, size * MB, work / "text.txt")
+            text = jobs.text_of(args.files, size * MB, work)
         except jobs.TooShortError as error:
             print(error)
             break

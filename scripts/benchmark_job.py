@@ -27,8 +27,9 @@ class TooShortError(UserError):
     """There is less text than a part takes."""
 
 
-def text_of(files: list[Path], size: int, path: Path) -> Path:
-    """The first `size` bytes of whole lines of some text files, as one, written to `path`."""
+def text_of(files: list[Path], size: int, work: Path) -> Path:
+    """The first `size` bytes of whole lines of some text files, as one file in `work`."""
+    path = work / "text.txt"
     with open(path, "wb") as out:
         for file in files:
             try:
