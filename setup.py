@@ -1,12 +1,13 @@
-"""Packaging: the three floors, the default model inside, and the `elmo-beam` command."""
+"""Packaging: one package, `elmo_beam`, with the default model inside, and two commands."""
 
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.findall(r'__version__ = "(.+)"', (HERE / "pipeline" / "__init__.py").read_text())[0]
+INIT = (HERE / "src" / "elmo_beam" / "__init__.py").read_text(encoding="utf-8")
+VERSION = re.findall(r'__version__ = "(.+)"', INIT)[0]
 
 setup(
     name="elmo-beam",
@@ -15,17 +16,35 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["elmo", "elmo.training", "transforms", "pipeline"],
-    package_data={
-        "elmo": ["default/*", "py.typed"],
-        "transforms": ["py.typed"],
-        "pipeline": ["py.typed"],
-    },
+    license_files=["LICENSE"],
+    keywords=["elmo", "embeddings", "nlp", "apache-beam", "tensorflow", "parquet", "tfrecord"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Text Processing :: Linguistic",
+        "Typing :: Typed",
+    ],
+    # src/elmo_beam holds links to the three floors, which stay at the top of the repository.
+    package_dir={"": "src"},
+    packages=find_packages("src"),
+    package_data={"elmo_beam": ["py.typed"], "elmo_beam.elmo": ["default/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
-        "apache-beam>=2.77,<3",
+        # transforms/beam_internals.py uses names that Beam keeps to itself: hence the upper bound.
+        "apache-beam>=2.77,<2.78",
         "h5py>=3.11",
         "numpy>=1.26",
+        "psutil>=5.9",
         "pyarrow>=18",
         "sacremoses>=0.1.1",
         "sentencex>=1.0",
@@ -47,12 +66,13 @@ setup(
             "pytest-xdist",
             "ruff",
             "scikit-learn",  # for the examples
+            "types-psutil",
         ],
     },
     entry_points={
         "console_scripts": [
-            "elmo-beam = pipeline.cli:main",
-            "elmo-beam-worker = pipeline.worker:main",
+            "elmo-beam = elmo_beam.pipeline.cli:main",
+            "elmo-beam-worker = elmo_beam.pipeline.worker:main",
         ]
     },
 )

@@ -1,10 +1,18 @@
-"""The one exception whose text is meant for a user: cause, value and remedy in one line."""
+"""The exceptions whose text is meant for a user: cause, value and remedy in one line.
+
+A message names an argument in backquotes, as in `max_tokens`; the command line shows it as the flag
+of that name.
+"""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something that the user can mend. Its message is one line that needs no traceback."""
+    """A problem that the user can fix. Its message is one line and needs no traceback."""
+
+
+class ArgumentError(UserError, ValueError):
+    """An argument that is missing, has a value it cannot have, or contradicts another."""
 
 
 def cause_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Tokenized text for models: one length for all data, padded arrays, joined strings."""
+"""Tokenized text for Keras models: one length for all data, padded arrays, joined strings."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-Sentence = Sequence[str]
-
 
 def covering_length(lengths: np.ndarray, percentile: float = 100.0) -> int:
-    """The least length, in tokens, that so many percent of the sentences do not pass."""
+    """The smallest length, in tokens, that covers this percentage of the sentences."""
     return int(np.percentile(lengths, percentile, method="inverted_cdf")) if len(lengths) else 0
 
 
-def sentence_length(datasets: Iterable[Iterable[Sentence]], percentile: float = 100.0) -> int:
-    """The length that all data sets can be padded to: their longest sentence's, or a percentile's.
+def sentence_length(datasets: Iterable[Iterable[Sequence[str]]], percentile: float = 100.0) -> int:
+    """The length to pad all data sets to: that of their longest sentence, or of a percentile.
 
-    One length over training, development and test data alike, so that arrays of all of them fit
-    one model.
+    One length for training, development and test data, so that arrays of all of them fit one model.
     """
     lengths = [len(sentence) for dataset in datasets for sentence in dataset]
     return covering_length(np.array(lengths, np.int64), percentile)
 
 
-def padded_tokens(sentences: Sequence[Sentence], length: int) -> np.ndarray:
-    """Object array of str, [sentences, length]: tokens, with "" behind the sentence's end.
+def padded_tokens(sentences: Sequence[Sequence[str]], length: int) -> np.ndarray:
+    """Object array of str, [sentences, length]: tokens, with "" after the sentence's end.
 
-    Tokens beyond `length` are cut off. What `ElmoLayer` takes, and google/elmo's signature
-    `tokens` beside `np.minimum(lengths, length)`.
+    Tokens beyond `length` are cut off. This is what `ElmoLayer` takes, and, together with
+    `np.minimum(lengths, length)`, google/elmo's signature `tokens`.
     """
     rows = np.full((len(sentences), length), "", object)
     for row, sentence in zip(rows, sentences, strict=True):
@@ -37,9 +34,9 @@ def padded_tokens(sentences: Sequence[Sentence], length: int) -> np.ndarray:
     return rows
 
 
-def joined_tokens(sentences: Sequence[Sentence], length: int | None = None) -> np.ndarray:
-    """Object array of str, [sentences]: at most `length` tokens each, parted by spaces.
+def joined_tokens(sentences: Sequence[Sequence[str]], length: int | None = None) -> np.ndarray:
+    """Object array of str, [sentences]: at most `length` tokens each, separated by spaces.
 
-    What `ElmoLayer` and google/elmo's `default` signature take.
+    This is what `ElmoLayer` and google/elmo's `default` signature take.
     """
     return np.array([" ".join(sentence[:length]) for sentence in sentences], object)

@@ -1,4 +1,4 @@
-"""Sentences as flat arrays: distinct tokens, and which of them stand where."""
+"""Sentences as flat arrays: the distinct tokens, and an index into them per token."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sentences:
         return np.diff(self.offsets)
 
     def positions(self, rows: np.ndarray) -> np.ndarray:
-        """int64: where in `ids` the tokens of some sentences stand, one sentence after another."""
+        """int64: where in `ids` the tokens of some sentences are, one sentence after another."""
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
         return np.repeat(self.offsets[rows] - ends + lengths, lengths) + np.arange(lengths.sum())

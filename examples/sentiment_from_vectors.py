@@ -19,7 +19,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 from sst import PARTS, Reviews, arguments, bag_of_words, best_on_dev, draw, regression
 
-from transforms.readers import Run, open_run
+from elmo_beam.transforms.run_reader import Run, open_run
 
 OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
 NARROWNESS = (2.0, 3.0, 6.0)  # of token pairs: the more, the more only the same token counts

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from sst import Reviews, arguments, bag_of_words, draw
 
-from elmo.layer import ElmoLayer
+from elmo_beam.elmo.keras_layer import ElmoLayer
 
 BATCH, EPOCHS = 64, 8
 RATE, DROPOUT = 2e-3, 0.3

@@ -1,3 +1,1 @@
-"""The job: command line, the graph, progress, accounts, verify and inspect."""
-
-__version__ = "0.1.0"
+"""The job and everything around it: commands, the call from Python, progress, accounts."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import logging
+import re
 import sys
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
 
-from elmo.errors import UserError
-from pipeline import flags
-from pipeline.console import complain, prepare, say
-from pipeline.stopping import Stopper, leave
-
-STOPPED = "stopped before anything was done; the same command continues"
+from elmo_beam import __version__
+from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.process import claim_process
+from elmo_beam.pipeline.commands import COMMANDS
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.console import complain, prepare, say
+from elmo_beam.pipeline.terminal.flag_types import Parser
+from elmo_beam.pipeline.terminal.stopping import Stopper, leave
 
 
 def main() -> NoReturn:
@@ -23,34 +29,31 @@ def main() -> NoReturn:
 
 
 def run(argv: list[str]) -> int:
-    """The command line's exit code: 0, 1 where something is not right, 2 for wrong flags."""
+    """The command line's exit code: 0, 1 if something is not right, 2 for wrong flags."""
     # Our own lines say what happened; Beam would log a traceback first, and on import it warns of
     # extras that few need.
     logging.getLogger().setLevel(logging.CRITICAL)
+    claim_process()
     prepare()
     with Stopper() as stop:
-        return _answered(argv, stop)
+        return _run_command(argv, stop)
 
 
-def _answered(argv: list[str], stop: Stopper) -> int:
-    """The exit code, with every error said in one line."""
+def _run_command(argv: list[str], stop: Stopper) -> int:
+    """The exit code; every error becomes one line."""
+    parser, parsers = _parsers()
+    name = ""
     try:
-        args, rest = flags.parser().parse_known_args(argv)
-        if args.command == "embed":
-            stop.describe = lambda: STOPPED
-        if rest and args.command == "elmo":  # as AllenNLP's, it runs here
-            raise flags.unknown(rest[0], args.command)
-        # Commands that run no pipeline take Beam's flags too: some say how to reach a filesystem.
-        options = _beam_options(rest, args.command) if rest else None
-        if args.command in ("embed", "plan", "train", "evaluate"):
-            flags.check(args)
-        return _dispatch(args, options, stop)
-    except flags.FlagError as error:
-        complain(str(error))
-        return 2
+        args, rest = parser.parse_known_args(argv)
+        name = args.command
+        command: Command = args.chosen
+        if rest:
+            _check_beam_flags(rest, command, parsers[name])
+        args.beam_flags = rest
+        return command.run(args, stop)
     except UserError as error:
-        complain(str(error))
-        return 1
+        complain(_with_flags(str(error), parsers.get(name, parser)))
+        return 2 if isinstance(error, ArgumentError) else 1
     except OSError as error:
         complain(f"{error.strerror or error} {error.filename or ''}".strip())
         return 1
@@ -58,42 +61,55 @@ def _answered(argv: list[str], stop: Stopper) -> int:
         return int(end.code or 0)
 
 
-def _beam_options(rest: list[str], command: str) -> Any:
-    from pipeline.beam_options import beam_options
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of the whole command line, and that of each command."""
+    parser = Parser(prog="elmo-beam", description="Turn text shards into ELMo vectors.")
+    parser.add_argument("--version", action="version", version=f"elmo-beam {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers: dict[str, Parser] = {}
+    for name, module in COMMANDS.items():
+        command: Command = import_module(module).COMMAND
+        parsers[name] = commands.add_parser(
+            name, help=command.summary, description=command.description, epilog=command.epilog
+        )
+        command.add_flags(parsers[name])
+        parsers[name].set_defaults(chosen=command)
+    return parser, parsers
 
-    return beam_options(rest, command)
+
+def _check_beam_flags(flags: list[str], command: Command, parser: Parser) -> None:
+    """Raises ArgumentError for a flag that is neither ours nor Beam's.
+
+    The rest go to Beam's filesystems, which commands without a pipeline use too.
+    """
+    if not command.beam_flags:
+        raise _unknown(flags[0], parser, [])
+    from elmo_beam.pipeline.job.pipeline_options import use_flags_for_filesystems
+    from elmo_beam.transforms.beam_internals import unknown_flags
+
+    unknown, known = unknown_flags(flags)
+    if unknown:
+        raise _unknown(unknown[0], parser, known)
+    use_flags_for_filesystems(flags)
 
 
-def _dispatch(args: argparse.Namespace, options: Any, stop: Stopper) -> int:
-    """Import only what the command needs."""
-    if args.command == "embed":
-        from pipeline.embed import embed
+def _unknown(argument: str, parser: Parser, beam: Sequence[str]) -> ArgumentError:
+    if not argument.startswith("-"):
+        return ArgumentError(
+            f"unexpected {argument!r}: quote a glob, or give --input for each file"
+        )
+    flag = argument.split("=")[0]
+    near = difflib.get_close_matches(flag, [*_flags_by_name(parser).values(), *beam], 1, 0.6)
+    hint = f"did you mean {near[0]}?" if near else f"see {parser.prog} --help"
+    return ArgumentError(f"unknown flag {flag}: {hint}")
 
-        return embed(args, options, stop)
-    if args.command == "plan":
-        from pipeline.plan import plan
 
-        return plan(args)
-    if args.command == "train":
-        from pipeline.train import train
+def _with_flags(message: str, parser: Parser) -> str:
+    """A message in which `argument` becomes the flag of that name."""
+    flags = _flags_by_name(parser)
+    return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
 
-        return train(args, stop)
-    if args.command == "evaluate":
-        from pipeline.evaluate import evaluate
 
-        return evaluate(args)
-    if args.command == "elmo":
-        from pipeline.allennlp import elmo
-
-        return elmo(args, stop)
-    if args.command == "verify":
-        from pipeline.verify import verify
-
-        return verify(args.output)
-    if args.command == "report":
-        from pipeline.page import report
-
-        return report(args.output)
-    from pipeline.inspect import inspect
-
-    return inspect(args.output, args.rows, args.word)
+def _flags_by_name(parser: argparse.ArgumentParser) -> dict[str, str]:
+    actions = (action for action in parser._actions if action.option_strings)
+    return {action.dest: action.option_strings[-1] for action in actions}

@@ -1,6 +1,6 @@
-"""`elmo-beam-worker`: a Beam worker process, where a cluster starts its workers itself.
+"""`elmo-beam-worker`: a Beam worker process, for clusters that start their workers themselves.
 
-For Beam's environment_type=PROCESS: an engine runs the command that environment_config names, with
+For Beam's environment_type=PROCESS: a runner runs the command that environment_config names, with
 the flags of Beam's container contract (the Fn API's "SDK harness container contract"), and expects
 it to become the worker.
 """
@@ -11,9 +11,16 @@ import argparse
 import os
 import sys
 
+# Beam's worker. `python -m` would put the current folder first, where any file may have the name of
+# a module; so would -c, but for the line that takes it off again.
+HARNESS = (
+    "import sys; sys.path[:] = [p for p in sys.path if p]; import runpy; "
+    "runpy.run_module('apache_beam.runners.worker.sdk_worker_main', run_name='__main__')"
+)
+
 
 def main() -> None:
-    """Ask the engine for the pipeline's options, and serve until it has no more work."""
+    """Ask the runner for the pipeline's options, and serve until it has no more work."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     for flag in ("id", "provision_endpoint"):
         parser.add_argument(f"--{flag}", required=True)
@@ -46,8 +53,7 @@ def main() -> None:
         LOGGING_API_SERVICE_DESCRIPTOR=descriptor(args.logging_endpoint, info.logging_endpoint.url),
         RUNNER_CAPABILITIES=" ".join(info.runner_capabilities),
     )
-    module = "apache_beam.runners.worker.sdk_worker_main"
-    os.execv(sys.executable, [sys.executable, "-m", module])
+    os.execv(sys.executable, [sys.executable, "-c", HARNESS])
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import benchmark_job as jobs
 
-from elmo.errors import UserError, cause_of
-from pipeline.flag_types import FlagError, Parser, count
-from pipeline.folder import versions
+from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.pipeline.terminal.flag_types import FlagError, Parser, count
+from elmo_beam.pipeline.job.folder import versions
 
 MB = 1_000_000
 PARTS = ("engines", "default", "google", "repeats", "sizes", "start")
@@ -119,8 +119,8 @@ def _machine() -> str:
 
 def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]]:
     """The first sentences of some text, tokenized, less those over MAX_TOKENS."""
-    from transforms.settings import Settings
-    from transforms.text import TextReader
+    from elmo_beam.transforms.files.settings import Settings
+    from elmo_beam.transforms.text import TextReader
 
     text = jobs.text_of(files, 1000 * number, work)
     reader = TextReader(Settings(digest="", split_sentences=True))
@@ -150,7 +150,7 @@ def _default(args: argparse.Namespace, work: Path) -> Any:
 def _google(args: argparse.Namespace, work: Path) -> Any:
     from random_model import SIZES, random_weights
 
-    from elmo.published import write_published
+    from elmo_beam.elmo.formats.bilm_hdf5 import write_published
 
     write_published(random_weights(SIZES["google"], seed=1), work / "google")
     text = jobs.text_of(args.files, 4 * GOOGLE_BLOCK, work)
@@ -215,7 +215,7 @@ def _peers(args: argparse.Namespace, work: Path) -> Any:
     from random_model import SIZES, random_weights
     from simple_elmo import ElmoModel
 
-    from elmo.published import write_published
+    from elmo_beam.elmo.formats.bilm_hdf5 import write_published
 
     write_published(random_weights(SIZES["google"], seed=1), work / "peer")
     sentences = read_sentences(args.files, args.sentences, work)

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from random_model import SIZES, random_weights, write_module
 
-from elmo.backend import silent_stderr, tf
-from elmo.encoder import Encoder
-from elmo.errors import UserError
-from elmo.options import Options
-from elmo.outputs import output_names
-from elmo.precision import PRECISIONS, check_precision
-from elmo.sentences import Sentences
-from pipeline.embed import encoder_threads
+from elmo_beam.elmo.backend import silent_stderr, tf
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.outputs import output_names
+from elmo_beam.elmo.encoder.precision import PRECISIONS, check_precision
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.pipeline.job.run import encoder_threads
 
 BATCHES = (32, 64, 128)  # of the module
 UNSEEN = "\ue000"  # private use: a token that no text holds, so that the cache stays cold
@@ -110,7 +110,7 @@ Process.register("Module", Module)
 Process.register("Native", Native)
 
 
-def lstm_flops(options: Options) -> int:
+def lstm_flops(options: ModelOptions) -> int:
     """Floating-point operations a token in all LSTMs, each product taken in full."""
     gates = 2 * options.projection_dim * 4 * options.lstm_dim
     projection = options.lstm_dim * options.projection_dim

@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from elmo.errors import UserError, cause_of
+from elmo_beam.elmo.errors import UserError, cause_of
 
 BIN = Path(sys.executable).parent
 OUTPUTS = ["default"]
@@ -119,7 +119,7 @@ def encoder_alone(
     In a process of its own, as a job is, with the threads that a job has. A text of one block is
     its first and last.
     """
-    from pipeline.embed import encoder_threads
+    from elmo_beam.pipeline.job.run import encoder_threads
 
     command = [sys.executable, __file__, text, model, block_size, precision]
     done = _output_of(command, TF_NUM_INTRAOP_THREADS=encoder_threads(1))
@@ -128,15 +128,15 @@ def encoder_alone(
 
 
 def _encode(path: str, model: str, block_size: str, precision: str) -> None:
-    from elmo.encoder import DEFAULT_MEMORY
-    from elmo.models import load_engine
-    from transforms.accounts import BlockKey
-    from transforms.embed import sentences_of
-    from transforms.normalize import normalize_block
-    from transforms.plan import make_plan
-    from transforms.read import RawBlock, read_blocks
-    from transforms.settings import Settings
-    from transforms.text import TextReader
+    from elmo_beam.elmo.encoder.encoder import DEFAULT_MEMORY
+    from elmo_beam.elmo.formats.handles import load_engine
+    from elmo_beam.transforms.accounts import BlockKey
+    from elmo_beam.transforms.embed import sentences_of
+    from elmo_beam.transforms.normalize import normalize_block
+    from elmo_beam.transforms.plan import make_plan
+    from elmo_beam.transforms.read import RawBlock, read_blocks
+    from elmo_beam.transforms.files.settings import Settings
+    from elmo_beam.transforms.text import TextReader
 
     settings = Settings(digest="", split_sentences=True, block_size=int(block_size))
     plan, reader, blocks = make_plan(path, settings), TextReader(settings), []

@@ -19,17 +19,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from elmo.backend import tf
-from elmo.bilm import FORGET_BIAS
-from elmo.characters import BEGIN_WORD, END_WORD, PADDING, boundary_ids
-from elmo.options import Options, cell_name
-from elmo.published import write_published
-from elmo.weights import MIX_SCALING, MIX_WEIGHTS, Weights, checked_weights
+from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.layers.tree_lstm import FORGET_BIAS
+from elmo_beam.elmo.model.characters import BEGIN_WORD, END_WORD, PADDING, boundary_ids
+from elmo_beam.elmo.model.options import ModelOptions, cell_name
+from elmo_beam.elmo.formats.bilm_hdf5 import write_published
+from elmo_beam.elmo.model.weights import MIX_SCALING, MIX_WEIGHTS, Weights, checked_weights
 
 v1 = tf.compat.v1
 
 SIZES = {
-    "google": Options(
+    "google": ModelOptions(
         filters=((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024)),
         char_dim=16,
         activation="relu",
@@ -42,7 +42,7 @@ SIZES = {
         proj_clip=3.0,
         use_skip_connections=True,
     ),
-    "small": Options(
+    "small": ModelOptions(
         filters=((1, 4), (2, 8), (3, 16), (4, 32), (5, 64)),
         char_dim=4,
         activation="relu",
@@ -63,7 +63,7 @@ LSTM_PROJECTION_GAIN = (
 )
 
 
-def random_weights(options: Options, seed: int) -> Weights:
+def random_weights(options: ModelOptions, seed: int) -> Weights:
     """Weights under which every layer's activations are about 1: no gate saturated or idle.
 
     The character table's padding row is zero and the layer mix even, since the published layout
@@ -119,7 +119,7 @@ def write_module(weights: Weights, folder: Path) -> None:
     (folder / "tfhub_module.pb").touch()
 
 
-def _signatures(options: Options, variables: dict[str, tf.Variable]) -> dict[str, object]:
+def _signatures(options: ModelOptions, variables: dict[str, tf.Variable]) -> dict[str, object]:
     text = v1.placeholder(tf.string, [None], "text")
     tokens = v1.placeholder(tf.string, [None, None], "tokens")
     lengths = v1.placeholder(tf.int32, [None], "sequence_len")
@@ -143,7 +143,7 @@ def _signatures(options: Options, variables: dict[str, tf.Variable]) -> dict[str
 
 
 def _outputs(
-    options: Options, variables: dict[str, tf.Variable], tokens: tf.Tensor, lengths: tf.Tensor
+    options: ModelOptions, variables: dict[str, tf.Variable], tokens: tf.Tensor, lengths: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """The module's outputs for tokens [batch, max_length], zero behind a sentence's end."""
     vectors = _sentence_vectors(options, variables, tokens, lengths)
@@ -166,7 +166,7 @@ def _outputs(
 
 
 def _sentence_vectors(
-    options: Options, variables: dict[str, tf.Variable], tokens: tf.Tensor, lengths: tf.Tensor
+    options: ModelOptions, variables: dict[str, tf.Variable], tokens: tf.Tensor, lengths: tf.Tensor
 ) -> tf.Tensor:
     """float32 [batch, max_length + 2, projection_dim]: <S>, the tokens, and </S> behind the last.
 
@@ -195,7 +195,7 @@ def _character_ids(tokens: tf.Tensor, max_characters: int) -> tf.Tensor:
 
 
 def _encode_characters(
-    options: Options, variables: dict[str, tf.Variable], ids: tf.Tensor
+    options: ModelOptions, variables: dict[str, tf.Variable], ids: tf.Tensor
 ) -> tf.Tensor:
     """float32 [tokens, projection_dim]: character CNN, highway layers, projection."""
     characters = tf.nn.embedding_lookup(variables["char_embed"], ids)[tf.newaxis]
@@ -220,7 +220,7 @@ def _affine(variables: dict[str, tf.Variable], name: str, x: tf.Tensor) -> tf.Te
 
 
 def _lstm_layers(
-    options: Options,
+    options: ModelOptions,
     variables: dict[str, tf.Variable],
     direction: int,
     x: tf.Tensor,
@@ -250,7 +250,7 @@ class _Cell:
     Written out, since TensorFlow's own went away with Keras 3.
     """
 
-    def __init__(self, options: Options, variables: dict[str, tf.Variable], name: str) -> None:
+    def __init__(self, options: ModelOptions, variables: dict[str, tf.Variable], name: str) -> None:
         self._options = options
         self._arrays = {key: variables.get(f"{name}/{key}") for key in ("W_0", "B", "W_P_0")}
         self.state_size = (options.lstm_dim, options.projection_dim)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.command import ROOT
+from tests.helpers.command import ROOT
 
 GOOD, BAD = ("wonderful", "charming", "moving"), ("awful", "tedious", "clumsy")
 

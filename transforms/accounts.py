@@ -1,26 +1,14 @@
-"""What became of each line of a block: written last, so that their being there means done."""
+"""What became of each line of a block. Accounts are written last: where they exist, it is done."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
 
-from transforms.layout import Layout, block_stem
-from transforms.plan import Block
-from transforms.settings import Settings
-from transforms.storage import exists, join, read_bytes, write_bytes
-
-REASONS = (
-    "invalid_utf8",
-    "lone_surrogate",
-    "line_too_long",
-    "too_many_tokens",
-    "not_json",
-    "not_an_object",
-    "missing_field",
-    "not_a_string",
-    "null_text",
-)
+from elmo_beam.transforms.files.layout import Layout, block_stem
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.storage import exists, join, read_bytes, write_bytes
+from elmo_beam.transforms.inputs.blocks import Block
 
 
 @dataclass(frozen=True)
@@ -33,7 +21,7 @@ class BlockKey:
 
     @property
     def stem(self) -> str:
-        """The name of everything written for the block, less its suffix."""
+        """The name of everything written for the block, without its suffix."""
         return block_stem(self.shard, self.block.start)
 
 
@@ -42,8 +30,8 @@ class Accounts:
     """One block's accounts: lines = embedded + blank + the sum of rejected.
 
     run: the settings' fingerprint. rows and tokens: what the part holds. steps, nodes, lookups,
-    misses: as in `elmo.encoder.Encoded`. bytes, sha256: the part file's; rejects_sha256: that of
-    the rejects file, empty where there is none.
+    misses: as in `Encoded`. bytes, sha256: the part file's; rejects_sha256: that of the rejects
+    file, empty if there is none.
     """
 
     shard: str
@@ -70,8 +58,8 @@ class Accounts:
         """Whether every line is accounted for."""
         return self.lines == self.embedded + self.blank + sum(self.rejected.values())
 
-    def are_of(self, key: BlockKey, run: str) -> bool:
-        """Whether these are the full accounts of this very block in a run with these settings."""
+    def match(self, key: BlockKey, run: str) -> bool:
+        """Whether these are the full accounts of this block in a run with these settings."""
         mine = (self.shard, self.content, self.start, self.length, self.lines, self.run)
         block = key.block
         theirs = (key.shard, key.content, block.start, block.length, block.lines, run)
@@ -84,11 +72,11 @@ def accounts_path(layout: Layout, stem: str) -> str:
 
 
 def read_accounts(layout: Layout, stem: str) -> Accounts | None:
-    """A block's accounts, None where there are none that can be read."""
+    """A block's accounts, None if there are none that can be read."""
     text = read_bytes(accounts_path(layout, stem))
     try:
         return None if text is None else Accounts(**json.loads(text))
-    except (ValueError, TypeError):  # a file that lost its bytes with the power, say
+    except (ValueError, TypeError):  # a file that lost its bytes in a power cut, say
         return None
 
 
@@ -111,6 +99,6 @@ def part_path(layout: Layout, settings: Settings, stem: str) -> str:
 def is_done(layout: Layout, settings: Settings, key: BlockKey) -> bool:
     """Whether a block is committed already."""
     accounts = read_accounts(layout, key.stem)
-    if accounts is None or not accounts.are_of(key, settings.fingerprint):
+    if accounts is None or not accounts.match(key, settings.fingerprint):
         return False
     return exists(part_path(layout, settings, key.stem))

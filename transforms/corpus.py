@@ -12,28 +12,29 @@ from itertools import pairwise
 
 import numpy as np
 
-from elmo.errors import UserError
-from elmo.sentences import Sentences
-from transforms.accounts import BlockKey
-from transforms.embed import sentences_of
-from transforms.layout import shard_stem
-from transforms.normalize import SentenceBlock, normalize_block
-from transforms.plan import make_plan
-from transforms.read import RawBlock, read_blocks
-from transforms.settings import Settings
-from transforms.shards import Damaged, stat_shard
-from transforms.storage import join, read_bytes, write_bytes
-from transforms.text import TextReader
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.transforms.accounts import BlockKey
+from elmo_beam.transforms.embed import sentences_of
+from elmo_beam.transforms.files.layout import shard_stem
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.storage import join, read_bytes, write_bytes
+from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
+from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
+from elmo_beam.transforms.plan import make_plan
+from elmo_beam.transforms.read import RawBlock
+from elmo_beam.transforms.text import TextReader
 
-HELD_OUT_OF = 100  # one sentence of so many is not trained on
+HELD_OUT_OF = 100  # one sentence in this many is not trained on
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Sentences and what the lines that they come from became.
+    """Sentences, and what became of the lines that they come from.
 
-    held_out: bool [sentences]. It is told by the sentence's tokens alone, so of sentences that
-    stand in several places all copies are held out, or none.
+    held_out: bool [sentences]. It is chosen by a hash of the sentence's tokens, so of a sentence
+    that occurs several times, all copies are held out or none.
     """
 
     sentences: Sentences
@@ -46,34 +47,37 @@ class Corpus:
 def sentence_blocks(path: str, settings: Settings, reader: TextReader) -> Iterator[SentenceBlock]:
     """Read, normalize and tokenize a shard block by block, without a pipeline.
 
-    Raises Damaged before the first block where the shard is not whole.
+    Raises Damaged before the first block if the shard is not whole.
     """
     plan = make_plan(path, settings)
     if plan.damaged is not None:
         raise Damaged(plan.damaged)
-    tables = read_blocks(plan.shard, plan.blocks, settings)
+    tables = input_format(path).read(plan.shard, plan.blocks, settings)
     for block, table in zip(plan.blocks, tables, strict=True):
         key = BlockKey(path, plan.content, block)
-        yield normalize_block(RawBlock(key, plan.shard.kind, table), reader, settings)
+        yield normalize_block(RawBlock(key, table), reader, settings)
 
 
 def read_corpus(
-    paths: list[str], settings: Settings, cache: tuple[str, str] | None, said: Callable[[int], None]
+    paths: list[str],
+    settings: Settings,
+    cache: tuple[str, str] | None,
+    progress: Callable[[int], None],
 ) -> Corpus:
-    """All shards' sentences; UserError where one is damaged.
+    """All shards' sentences; UserError if one is damaged.
 
     cache: an output folder and a folder below it where each shard's sentences are kept, so that
-    they are tokenized once; a shard that has changed is read anew. `said` is called before each
-    shard with how many are read.
+    they are tokenized once; a shard that has changed is read again. progress: called before each
+    shard with the number of those read.
     """
     parts = []
     for i, path in enumerate(paths):
-        said(i)
+        progress(i)
         try:
             parts.append(_cached(path, settings, *cache) if cache else _read(path, settings))
         except Damaged as damage:
             raise UserError(
-                f"damaged: {path} {damage}: replace it, or leave it out of --input"
+                f"damaged: {path} {damage}: replace it, or leave it out of `input`"
             ) from None
     return joined(parts)
 
@@ -143,7 +147,7 @@ def _packed(corpus: Corpus, stamp: str) -> bytes:
 
 
 def _unpacked(data: bytes, stamp: str) -> Corpus | None:
-    """What `_packed` kept, None where it is of another shard or settings, or damaged."""
+    """What `_packed` kept, None if it is of another shard or other settings, or damaged."""
     try:
         with np.load(io.BytesIO(data)) as kept:
             if str(kept["stamp"]) != stamp:

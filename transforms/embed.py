@@ -11,12 +11,12 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
-from elmo.models import Engine
-from elmo.outputs import output_dim
-from elmo.sentences import Sentences
-from transforms.normalize import SentenceBlock
-from transforms.schema import part_schema, vector_column
-from transforms.settings import Settings
+from elmo_beam.elmo.encoder.passes import SentenceEncoder
+from elmo_beam.elmo.model.outputs import output_dim
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.outputs.schema import part_schema, vector_column
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,26 @@ class EmbeddedBlock:
     misses: int
 
 
-def embed_block(block: SentenceBlock, engine: Engine, settings: Settings) -> EmbeddedBlock:
-    """Run a block's sentences through the model, in as many passes as memory asks for.
+def embed_block(
+    block: SentenceBlock, encoder: SentenceEncoder, settings: Settings
+) -> EmbeddedBlock:
+    """Run a block's sentences through the model, in as many passes as memory requires.
 
-    The vectors wait in files on the worker's disk, mapped into memory, so that a block's take no
-    more memory than those of one pass.
+    The vectors wait in files on the worker's disk, mapped into memory, so that those of a block
+    take no more memory than those of one pass.
     """
-    schema = part_schema(settings, engine.options)
+    schema = part_schema(settings)
     if not len(block):
         return EmbeddedBlock(block, schema.empty_table(), 0, 0, 0, 0)
     sentences, dtype = sentences_of(block.sentences), settings.dtype
-    dims = {name: output_dim(engine.options, name) for name in settings.outputs}
+    dims = {name: output_dim(encoder.options, name) for name in settings.outputs}
     work = np.zeros(4, np.int64)
     with ExitStack() as stack:
         files = {name: stack.enter_context(TemporaryFile()) for name in dims}
-        for encoded in engine.batches(sentences, settings.outputs):
+        for encoded in encoder.passes(sentences, settings.outputs):
             work += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses
             for name, vectors in encoded.vectors.items():
-                rows = encoded.places(name, sentences)
+                rows = encoded.output_rows(name, sentences)
                 write_rows(files[name], rows, vectors.astype(dtype, copy=False))
         columns = [
             vector_column(name, mapped(files[name], dim, dtype), sentences.offsets, dtype)
@@ -62,7 +64,7 @@ def write_rows(file: IO[bytes], rows: np.ndarray, vectors: np.ndarray) -> None:
     """Vectors [n, dim] at rows (int64 [n], ascending) of a file of such vectors alone."""
     if not len(rows):
         return
-    # What is consecutive goes in one write: a sentence at least.
+    # Consecutive rows go in one write: at least a sentence.
     begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
     for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
         file.seek(int(rows[begin]) * vectors[0].nbytes)
@@ -70,9 +72,9 @@ def write_rows(file: IO[bytes], rows: np.ndarray, vectors: np.ndarray) -> None:
 
 
 def mapped(file: IO[bytes], dim: int, dtype: str) -> np.ndarray:
-    """[rows, dim], what was written; memory that outlives the file."""
+    """[rows, dim], what was written; the mapping outlives the file."""
     file.flush()
-    if not file.seek(0, os.SEEK_END):  # nothing, which can't be mapped
+    if not file.seek(0, os.SEEK_END):  # an empty file cannot be mapped
         return np.empty((0, dim), dtype)
     return np.memmap(file, dtype, "r").reshape(-1, dim)
 

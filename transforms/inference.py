@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
-from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
-# Beam's own embeddings are built on it too; it is what reads and fills the columns.
-from apache_beam.ml.transforms.base import EmbeddingsManager, _TextEmbeddingHandler
+# Beam's own embeddings are built on it too; it reads and fills the columns.
+from apache_beam.ml.transforms.base import EmbeddingsManager
 
-from elmo.encoded import in_order
-from elmo.errors import UserError
-from elmo.models import DEFAULT_MODEL, Engine, load_engine
-from elmo.outputs import SENTENCE_OUTPUT
-from elmo.sentences import Sentences
-from transforms.settings import TOKENIZERS, Settings
-from transforms.text import TextReader, check_language
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.transforms.beam_internals import text_columns_inference
+from elmo_beam.transforms.text_encoder import TextEncoder, text_encoder_settings
 
 
-@dataclass(frozen=True)
-class TextModel:
-    """What a worker process holds: the model, and the tokenizer before it."""
-
-    engine: Engine
-    reader: TextReader
-
-    def vectors(self, texts: Sequence[str], output: str) -> Iterator[np.ndarray]:
-        """Each text's vectors, in order: float32 [tokens, dim], or [dim] for `default`."""
-        found = [self.reader.sentences(text) for text in texts]
-        sentences = Sentences.from_lists([one[0].tokens if one else [] for one in found])
-        vectors = in_order(self.engine.batches(sentences, [output]), sentences)[output]
-        if output == SENTENCE_OUTPUT:
-            yield from vectors
-        else:
-            yield from np.split(vectors, sentences.offsets[1:-1])
-
-
-class ElmoTexts(ModelHandler[str, PredictionResult, TextModel]):
-    """RunInference over texts, each taken as one sentence: PredictionResult(text, vectors).
+class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
+    """RunInference over texts, each one sentence: gives PredictionResult(text, vectors).
 
     The vectors are float32 [tokens, dim], or [dim] for output `default`; a text without a token
     gives [0, dim], or zeros. They do not depend on the batch that Beam makes.
@@ -58,67 +35,60 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextModel]):
         min_batch_size: int | None = None,
         max_batch_size: int | None = 2048,
     ) -> None:
-        """model: a handle, which every worker must reach; output: any one that the model has.
+        """model: a handle that every worker must reach; output: any that the model has.
 
-        tokenizer, language: as `elmo-beam embed` has them, whose normalizing this does too; tokens
-        beyond max_tokens are left out. Batch sizes are in texts: larger batches are quicker.
+        tokenizer, language, max_tokens: as for `TextEncoder`. Batch sizes are in texts: larger
+        batches are faster. Raises ArgumentError.
         """
         super().__init__(min_batch_size=min_batch_size, max_batch_size=max_batch_size)
-        if tokenizer not in TOKENIZERS:
-            raise UserError(f"tokenizer {tokenizer!r} is none of {', '.join(TOKENIZERS)}")
-        if tokenizer == "moses":
-            check_language(language)
-        self._output = output
-        self._settings = Settings(
-            digest="",
-            model=model,
-            tokenizer=tokenizer,
-            language=language,
-            max_tokens=max_tokens,
-            long_sentences="truncate",
-        )
+        self._model, self._output = model, output
+        self._arguments = {
+            "tokenizer": tokenizer,
+            "language": language,
+            "max_tokens": max_tokens,
+        }
+        text_encoder_settings(model, **self._arguments)  # refuse them here, not on a worker
 
-    def load_model(self) -> TextModel:
-        """The model behind the handle; UserError where there is none."""
-        s = self._settings
-        return TextModel(load_engine(s.model, s.engine, s.memory), TextReader(s))
+    def load_model(self) -> TextEncoder:
+        """The model behind the handle; UserError if there is none."""
+        return TextEncoder(self._model, **self._arguments)  # type: ignore[arg-type]
 
     def run_inference(
         self,
         batch: Sequence[str],
-        model: TextModel,
+        model: TextEncoder,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[PredictionResult]:
-        """A result a text, in order."""
-        for text, vectors in zip(batch, model.vectors(batch, self._output), strict=True):
-            yield PredictionResult(text, vectors, self._settings.model)
+        """One result per text, in order."""
+        for text, vectors in zip(batch, model.encode(batch, self._output), strict=True):
+            yield PredictionResult(text, vectors, self._model)
 
     def get_num_bytes(self, batch: Sequence[str]) -> int:
-        """Characters of the texts; Beam would pickle them to know."""
+        """Characters of the texts; Beam would pickle them to find out."""
         return sum(map(len, batch))
 
     def get_metrics_namespace(self) -> str:
-        """Where RunInference's metrics are found."""
+        """The namespace of RunInference's metrics."""
         return "elmo"
 
 
 class _ElmoColumns(ElmoTexts):
-    """The vectors alone, as lists, which is what MLTransform puts in a column."""
+    """The vectors alone, as lists, which is what MLTransform puts into a column."""
 
     def run_inference(
         self,
         batch: Sequence[str],
-        model: TextModel,
+        model: TextEncoder,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Any]:
-        return [vectors.tolist() for vectors in model.vectors(batch, self._output)]
+        return [vectors.tolist() for vectors in model.encode(batch, self._output)]
 
 
 class ElmoEmbeddings(EmbeddingsManager):
-    """For Beam's MLTransform: puts vectors in place of the text in the columns named.
+    """For Beam's MLTransform: replaces the text in the columns named by its vectors.
 
-    A column gets a list of floats, or with an output other than `default` a list of such lists,
-    one a token. Takes the other arguments of `ElmoTexts`, `model` and `output` among them.
+    A column gets a list of floats, or, with an output other than `default`, a list of such lists,
+    one per token. Takes the other arguments of `ElmoTexts`, `model` and `output` among them.
     """
 
     def __init__(self, columns: list[str], **arguments: Any) -> None:
@@ -132,4 +102,4 @@ class ElmoEmbeddings(EmbeddingsManager):
 
     def get_ptransform_for_processing(self, **kwargs: Any) -> beam.PTransform:
         """RunInference over dictionaries or rows."""
-        return RunInference(_TextEmbeddingHandler(self))
+        return text_columns_inference(self)

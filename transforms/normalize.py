@@ -1,9 +1,8 @@
-"""Blocks of raw lines to blocks of tokenized sentences, and to rejects."""
+"""Blocks of raw lines to blocks of tokenized sentences, and rejects."""
 
 from __future__ import annotations
 
 import base64
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +10,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from transforms.accounts import BlockKey
-from transforms.read import HEAD, RawBlock
-from transforms.schema import sentence_schema
-from transforms.settings import LIMIT_LINE, Settings
-from transforms.text import Rejected, Sentence, TextReader
+from elmo_beam.transforms.accounts import BlockKey
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Rejected, identity_of
+from elmo_beam.transforms.outputs.schema import sentence_schema
+from elmo_beam.transforms.read import RawBlock
+from elmo_beam.transforms.text import Sentence, TextReader
 
 
 @dataclass(frozen=True)
 class SentenceBlock:
-    """A block's sentences, as a table of `sentence_schema`, and what became of the other lines."""
+    """A block's sentences, as a table of `sentence_schema`, and what became of all other lines."""
 
     key: BlockKey
     sentences: pa.Table
@@ -42,20 +43,19 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     embedded = blank = 0
     rejects: list[dict[str, Any]] = []
     columns = _Columns(raw.key.shard, settings)
+    parse = input_format(raw.key.shard).parse
     for i, line in enumerate(raw.lines.to_pylist()):
         number = raw.key.block.line + i
-        identity = _identity(line["id"]) if "id" in line else None
+        identity = identity_of(line.get("id"))
         try:
             if line["length"] > LIMIT_LINE:
                 raise Rejected("line_too_long")
-            text = _text_of(line["raw"], raw.kind)
-            if raw.kind == "json":
-                text, identity = _json_text(text, settings)
+            text, own_identity = parse(line["raw"], settings)
+            identity = own_identity or identity
             sentences = reader.sentences(text)
         except Rejected as rejection:
-            if rejection.args[1:]:
-                identity = rejection.args[1]
-            rejects.append(_reject(raw, line, number, str(rejection.args[0]), identity, settings))
+            identity = rejection.identity or identity
+            rejects.append(_reject(raw, line, number, rejection.reason, identity, settings))
             continue
         if not sentences:
             blank += 1
@@ -63,51 +63,6 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
         embedded += 1
         columns.add(number, line["offset"], identity, sentences)
     return SentenceBlock(raw.key, columns.table(), embedded, blank, rejects)
-
-
-def _text_of(raw: bytes | None, kind: str) -> str:
-    if raw is None:
-        raise Rejected("null_text")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Rejected("invalid_utf8") from None
-
-
-def _json_text(line: str, settings: Settings) -> tuple[str, str | None]:
-    """A JSON line's text and id. A line of white space only is blank, as in a text file."""
-    if not line.strip():
-        return "", None
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        raise Rejected("not_json") from None
-    if not isinstance(document, dict):
-        raise Rejected("not_an_object")
-    identity = _identity(document.get(settings.id_field)) if settings.id_field else None
-    if settings.text_field not in document:
-        raise Rejected("missing_field", identity)
-    text = document[settings.text_field]
-    if text is None:
-        raise Rejected("null_text", identity)
-    if not isinstance(text, str):
-        raise Rejected("not_a_string", identity)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Rejected("lone_surrogate", identity) from None
-    return text, identity
-
-
-def _identity(value: Any) -> str | None:
-    """An id as a string: text as it is, JSON's other values as JSON writes them, dates in ISO."""
-    if value is None:
-        return None
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, bool | int | float | list | dict):
-        value = json.dumps(value, ensure_ascii=False, default=str)
-    return str(value).encode("utf-8", "replace").decode()
 
 
 def _reject(

@@ -1,47 +1,31 @@
 """The plan of a shard: its blocks, its lines, and whether it is whole.
 
-A block is a run of whole lines. From the start of the file, lines are added until the next would
-pass the block size; a longer line is a block by itself. So the plan is a pure function of the file
-and the size.
+The plan is a pure function of the file and the block size.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-import numpy as np
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.storage import join, list_names, read_bytes, write_bytes
+from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, stat_shard
 
-from transforms.layout import Layout
-from transforms.parquet_rows import ParquetRows
-from transforms.settings import Settings
-from transforms.shards import Damaged, Shard, TextStream, check_magic, stat_shard
-from transforms.storage import join, list_names, read_bytes, write_bytes
-
-CHUNK = 4 << 20
-SPAN_BLOCKS = 16  # blocks a span, where a reader can seek
-FILE_SPANS = 16  # spans a file, where each reader must decompress from the start
-
-
-@dataclass(frozen=True)
-class Block:
-    """start, length: bytes of decompressed text, or rows of Parquet; line: its first line."""
-
-    start: int
-    length: int
-    line: int
-    lines: int
+SPAN_BLOCKS = 16  # per span, where a reader can seek
+FILE_SPANS = 16  # per file, where each reader must decompress from the start
 
 
 @dataclass(frozen=True)
 class Plan:
     """What one shard holds.
 
-    content: sha256 of the decompressed text; for Parquet the file's size and time.
-     damaged: why nothing of it
-    is embedded, or None.
+    content: identifies it: the sha256 of the decompressed text, or a Parquet file's size and time.
+    damaged: why nothing of it is embedded, or None.
     """
 
     shard: Shard
@@ -70,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive blocks of one shard: what one reader takes at once."""
+    """Consecutive blocks of one shard: what one reader takes at a time."""
 
     shard: Shard
     content: str
@@ -78,20 +62,20 @@ class Span:
 
 
 def recorded_plan(layout: Layout, path: str) -> Plan | None:
-    """The plan on record, None where there is none that can be read."""
+    """The plan on record, None if there is none that can be read."""
     return parse_plan(read_bytes(layout.plan_of(path)))
 
 
 def parse_plan(text: bytes | None) -> Plan | None:
-    """The plan that `to_json` wrote, None where it is none."""
+    """The plan that `to_json` wrote, None if the text is not one."""
     try:
         return None if text is None else Plan.from_json(text)
-    except (ValueError, TypeError, KeyError):  # a file that lost its bytes with the power, say
+    except (ValueError, TypeError, KeyError):  # a file that lost its bytes in a power cut, say
         return None
 
 
 def recorded_shards(layout: Layout) -> list[str]:
-    """The paths of all shards that the run has plans of."""
+    """The paths of all shards that the run has plans for."""
     texts = (read_bytes(join(layout.plan, name)) for name in list_names(layout.plan))
     return sorted(plan.shard.path for plan in map(parse_plan, texts) if plan)
 
@@ -102,7 +86,7 @@ def write_plan(layout: Layout, plan: Plan) -> None:
 
 
 def current_plan(layout: Layout, path: str, settings: Settings) -> Plan | None:
-    """The plan on record, if it is of the file as it is now and was not damaged."""
+    """The plan on record, if it describes the file as it is now, undamaged."""
     plan = recorded_plan(layout, path)
     if plan is None or plan.damaged is not None or plan.block_size != settings.block_size:
         return None
@@ -117,15 +101,14 @@ def make_plan(path: str, settings: Settings) -> Plan:
     shard = Shard(path, 0, 0.0)
     try:
         shard = stat_shard(path)
-        cut = _plan_parquet if shard.kind == "parquet" else _plan_text
-        content, blocks = cut(shard, settings)
+        content, blocks = input_format(path).cut(shard, settings)
         return Plan(shard, settings.block_size, content, blocks)
     except Damaged as damage:
         return Plan(shard, settings.block_size, "", [], str(damage))
 
 
 def plan_shard(layout: Layout, path: str, settings: Settings) -> Plan:
-    """The plan on record if it still holds, else a new one, written where the command reads it."""
+    """The plan on record if it still holds, else a new one, which is put on record."""
     plan = current_plan(layout, path, settings)
     if plan is None:
         plan = make_plan(path, settings)
@@ -140,63 +123,3 @@ def spans_of(plan: Plan) -> Iterator[Span]:
         size = max(1, -(-len(plan.blocks) // FILE_SPANS))
     for i in range(0, len(plan.blocks), size):
         yield Span(plan.shard, plan.content, plan.blocks[i : i + size])
-
-
-def _plan_text(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
-    sha = hashlib.sha256()
-    with TextStream(shard) as stream:
-        blocks = cut_blocks(_chunks(stream, sha), settings.block_size)
-    return sha.hexdigest(), blocks
-
-
-def _chunks(stream: TextStream, sha: hashlib._Hash) -> Iterator[bytes]:
-    chunk = stream.read(CHUNK)
-    check_magic(chunk)
-    while chunk:
-        sha.update(chunk)
-        yield chunk
-        chunk = stream.read(CHUNK)
-
-
-def cut_blocks(chunks: Iterable[bytes], size: int) -> list[Block]:
-    """The blocks of a text that arrives in chunks; no line of it need fit into memory."""
-    blocks: list[Block] = []
-    position = start = end = line = lines = 0  # the open block is start..end, whole lines
-
-    def cut(stop: int, count: int) -> None:
-        nonlocal start, end, line, lines
-        blocks.append(Block(start, stop - start, line, count))
-        start, end, line, lines = stop, max(end, stop), line + count, 0
-
-    def add(ends: np.ndarray) -> None:
-        nonlocal end, lines
-        i = 0
-        while i < len(ends):
-            fit = int(np.searchsorted(ends, start + size, "right"))
-            if fit > i:
-                end, lines, i = int(ends[fit - 1]), lines + fit - i, fit
-            elif end > start:
-                cut(end, lines)
-            else:  # one line longer than a block
-                cut(int(ends[i]), 1)
-                i += 1
-
-    for chunk in chunks:
-        add(np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n")) + position + 1)
-        position += len(chunk)
-    if position > end:  # the last line has no line feed
-        add(np.array([position]))
-    if end > start:
-        cut(end, lines)
-    return blocks
-
-
-def _plan_parquet(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
-    with ParquetRows(shard, settings) as rows:
-        per_block = max(1, settings.block_size * rows.count // max(rows.check(), 1))
-        blocks = [
-            Block(start, lines, start, lines)
-            for start in range(0, rows.count, per_block)
-            for lines in [min(per_block, rows.count - start)]
-        ]
-    return f"{shard.size}-{shard.modified}", blocks

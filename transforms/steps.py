@@ -1,7 +1,8 @@
-"""The steps of the job, as Beam runs them: they only wire the functions beside them."""
+"""The steps of the job as Beam runs them: they only wire the functions of the other modules."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,17 +11,21 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler
 from apache_beam.transforms.window import GlobalWindows
 
-from elmo.models import Engine, load_engine
-from transforms.accounts import Accounts
-from transforms.embed import EmbeddedBlock, embed_block
-from transforms.layout import Layout
-from transforms.normalize import SentenceBlock, normalize_block
-from transforms.plan import Span, plan_shard, spans_of
-from transforms.read import read_span
-from transforms.settings import Settings
-from transforms.text import TextReader
-from transforms.write import write_block
+from elmo_beam.elmo.encoder.passes import SentenceEncoder
+from elmo_beam.elmo.formats.handles import load_sentence_encoder
+from elmo_beam.elmo.process import claim_process
+from elmo_beam.transforms.accounts import Accounts
+from elmo_beam.transforms.embed import EmbeddedBlock, embed_block
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
+from elmo_beam.transforms.plan import Span, plan_shard, spans_of
+from elmo_beam.transforms.read import read_span
+from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.worker_errors import user_errors_marked
+from elmo_beam.transforms.write import write_block
 
+BEAM_WORKER = "CONTROL_API_SERVICE_DESCRIPTOR"  # set where Beam has started the process
 T = TypeVar("T")
 
 
@@ -31,11 +36,13 @@ class PlanShards(beam.DoFn):
         self._layout, self._settings = layout, settings
 
     def process(self, path: str) -> Iterator[Span]:
-        yield from spans_of(plan_shard(self._layout, path, self._settings))
+        with user_errors_marked():
+            plan = plan_shard(self._layout, path, self._settings)
+        yield from spans_of(plan)
 
 
 class ReadSentences(beam.DoFn):
-    """Spans to blocks of normalized and tokenized sentences, less those that are done already.
+    """Spans to blocks of normalized and tokenized sentences, without those that are done already.
 
     While one block is in the model, a thread makes the next.
     """
@@ -48,43 +55,50 @@ class ReadSentences(beam.DoFn):
 
     def process(self, span: Span) -> Iterator[SentenceBlock]:
         raw_blocks = read_span(self._layout, span, self._settings)
-        yield from ahead(normalize_block(raw, self._reader, self._settings) for raw in raw_blocks)
+        blocks = (normalize_block(raw, self._reader, self._settings) for raw in raw_blocks)
+        with user_errors_marked():
+            yield from prefetched(blocks)
 
 
-class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, Engine]):
-    """RunInference over blocks: Beam shares the one model a process has, and keeps the metrics.
+class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
+    """RunInference over blocks: Beam shares one model per process, and keeps the metrics.
 
     A block is a batch already, so Beam's own batching is skipped, and the handler gets the block
-    itself in place of a list.
+    itself instead of a list.
     """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
 
-    def load_model(self) -> Engine:
-        """The run's model; UserError where it is not the one that the command saw."""
+    def load_model(self) -> SentenceEncoder:
+        """The run's model; WorkerError if it is not the one that the command saw."""
+        if BEAM_WORKER in os.environ:
+            claim_process()
         s = self._settings
-        options = s.model_options
-        return load_engine(s.model, s.engine, s.memory, options, s.digest, s.precision)
+        with user_errors_marked():
+            return load_sentence_encoder(
+                s.model, s.encoder, s.memory, s.model_options, s.digest, s.precision
+            )
 
     def run_inference(
         self,
         batch: Sequence[SentenceBlock] | SentenceBlock,
-        model: Engine,
+        model: SentenceEncoder,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[EmbeddedBlock]:
         """One block in, one block out."""
         assert isinstance(batch, SentenceBlock)
-        return [embed_block(batch, model, self._settings)]
+        with user_errors_marked():
+            return [embed_block(batch, model, self._settings)]
 
     def get_num_bytes(self, batch: Sequence[SentenceBlock] | SentenceBlock) -> int:
-        """Bytes of the sentences; Beam would pickle them to know."""
+        """Bytes of the sentences; Beam would pickle them to find out."""
         assert isinstance(batch, SentenceBlock)
         return int(batch.sentences.nbytes)
 
     def get_metrics_namespace(self) -> str:
-        """Where RunInference's metrics are found."""
+        """The namespace of RunInference's metrics."""
         return "elmo"
 
     def should_skip_batching(self) -> bool:
@@ -96,7 +110,7 @@ class WriteBlocks(beam.DoFn):
     """Embedded blocks to part files, and on to their accounts.
 
     While one block is written in a thread, the next is in the model. A bundle ends when its last
-    block is written, so a block that a runner takes for done is on the disk.
+    block is written, so a block that a runner considers done is on the disk.
     """
 
     def __init__(self, layout: Layout, settings: Settings) -> None:
@@ -110,22 +124,27 @@ class WriteBlocks(beam.DoFn):
 
     def process(self, embedded: EmbeddedBlock) -> Iterator[Accounts]:
         if self._written is not None:  # so at most one block waits to be written
-            yield self._written.result()
+            yield self._result(self._written)
         self._written = self._thread.submit(write_block, self._layout, self._settings, embedded)
 
     def finish_bundle(self) -> Iterator[Any]:
         if self._written is not None:
-            yield GlobalWindows.windowed_value(self._written.result())
+            yield GlobalWindows.windowed_value(self._result(self._written))
+
+    @staticmethod
+    def _result(written: Future[Accounts]) -> Accounts:
+        with user_errors_marked():
+            return written.result()
 
     def teardown(self) -> None:
         self._thread.shutdown()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each made in a thread while the one before is in use."""
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each made in a thread while the one before it is in use."""
     end: Any = object()
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
+        upcoming = thread.submit(next, items, end)
+        while (item := upcoming.result()) is not end:
+            upcoming = thread.submit(next, items, end)
             yield item

@@ -1,30 +1,24 @@
-"""One line of text to its sentences' tokens: normalizing, splitting, tokenizing."""
+"""A line of text to the tokens of its sentences: normalizing, splitting, tokenizing."""
 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
-from elmo.errors import UserError
-from transforms.settings import Settings
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.lines import Rejected
+from elmo_beam.transforms.tokenizers import TOKENIZERS
 
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # Cc less white space
-# Normalizing puts combining marks in order in a time that grows with the square of their number.
-MANY_MARKS = re.compile(
-    "[" + "".join(c for c in map(chr, range(0x110000)) if unicodedata.combining(c)) + "]{64,}"
-)
-
-
-class Rejected(Exception):
-    """A line that is not embedded; the message is one of `accounts.REASONS`."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A normalized sentence and its tokens; `truncated` where some beyond the maximum are gone."""
+    """A normalized sentence and its tokens; truncated: whether some beyond the maximum are gone."""
 
     text: str
     tokens: list[str]
@@ -34,13 +28,23 @@ class Sentence:
 def normalize_nfc(text: str) -> str:
     """NFC, runs of white space (str.isspace) to one space, ends stripped, other controls removed.
 
-    Controls go first, so that what they parted is composed and collapsed: the result is a fixed
+    Controls go first, so that what they separated is composed and collapsed: the result is a fixed
     point of the function.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    text = MANY_MARKS.sub(_in_canonical_order, CONTROLS.sub("", text))
+    text = _many_marks().sub(_in_canonical_order, CONTROLS.sub("", text))
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+@cache
+def _many_marks() -> re.Pattern[str]:
+    """Long runs of combining marks, which normalizing would sort in quadratic time.
+
+    Compiled when first needed, since finding the marks means looking at every code point.
+    """
+    marks = (c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c))
+    return re.compile(f"[{''.join(marks)}]{{64,}}")
 
 
 def _in_canonical_order(marks: re.Match[str]) -> str:
@@ -48,11 +52,11 @@ def _in_canonical_order(marks: re.Match[str]) -> str:
 
 
 class TextReader:
-    """Lines to sentences, by a run's settings. Holds the tokenizer, so make it once."""
+    """Lines to sentences, by a run's settings. It holds the tokenizer, so create it once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tokenize = _tokenizer(settings)
+        self._tokenize = TOKENIZERS[settings.tokenizer](settings)
         self._split = _splitter(settings)
 
     def sentences(self, text: str) -> list[Sentence]:
@@ -66,8 +70,8 @@ class TextReader:
 
     def _fit(self, text: str) -> list[Sentence]:
         limit, policy = self._settings.max_tokens, self._settings.long_sentences
-        # In NFC text every word is at least one token, so more words than the limit are known to be
-        # too many before tokenizing, whose time grows with the square of a very long sentence.
+        # In NFC text every word is at least one token, so more words than the limit are too many.
+        # That is known without tokenizing, which takes the square of a very long sentence's length.
         if self._settings.normalize == "nfc" and text.count(" ") >= limit and policy != "split":
             if policy == "reject":
                 raise Rejected("too_many_tokens")
@@ -81,21 +85,8 @@ class TextReader:
         if policy == "truncate":
             return [Sentence(text, tokens[:limit], True)]
         pieces = [tokens[i : i + limit] for i in range(0, len(tokens), limit)]
-        # The whole sentence beside each piece would take the square of its length.
+        # The whole sentence beside each of its pieces would take the square of its length.
         return [Sentence(" ".join(piece), piece) for piece in pieces]
-
-
-def _tokenizer(settings: Settings) -> Callable[[str], list[str]]:
-    if settings.tokenizer == "whitespace":
-        return lambda text: [token for token in text.split(" ") if token]
-    from sacremoses import MosesTokenizer
-
-    moses = MosesTokenizer(lang=settings.language)
-    # Each call makes a set of all letters there are, to look a word up: a quarter of the time.
-    for name in ("islower", "isanyalpha"):
-        setattr(moses, name, lru_cache(1 << 12)(getattr(moses, name)))
-    # Escaping would turn don't into don &apos;t, which no model has seen.
-    return lambda text: moses.tokenize(text, escape=False) if text else []
 
 
 def _splitter(settings: Settings) -> Callable[[str], list[str]]:
@@ -108,12 +99,3 @@ def _splitter(settings: Settings) -> Callable[[str], list[str]]:
         return [piece for piece in pieces if piece]
 
     return split
-
-
-def check_language(language: str) -> None:
-    """Raises UserError for a language that the Moses tokenizer has no prefixes for."""
-    from sacremoses.corpus import NonbreakingPrefixes
-
-    known = sorted(set(NonbreakingPrefixes().available_langs.values()))
-    if language not in known:
-        raise UserError(f"--language {language} is not known to Moses: it has {', '.join(known)}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
-from transforms.accounts import Accounts, part_path, rejects_path, write_accounts
-from transforms.embed import EmbeddedBlock
-from transforms.formats import FORMATS
-from transforms.layout import Layout
-from transforms.settings import Settings
-from transforms.storage import delete, new_file, write_bytes
+from elmo_beam.transforms.accounts import Accounts, part_path, rejects_path, write_accounts
+from elmo_beam.transforms.embed import EmbeddedBlock
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.storage import delete, new_file, write_bytes
+from elmo_beam.transforms.outputs.formats import output_format
 
 
 def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> Accounts:
@@ -43,7 +43,7 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
 
 
 def _write_rejects(layout: Layout, embedded: EmbeddedBlock) -> str:
-    """Write the rejects, if there are any; their sha256."""
+    """Write the rejects, if there are any; their sha256, or an empty string."""
     path = rejects_path(layout, embedded.block.key.stem)
     if not embedded.block.rejects:
         delete(path)  # of an earlier content of the same file
@@ -55,7 +55,7 @@ def _write_rejects(layout: Layout, embedded: EmbeddedBlock) -> str:
 
 def _write_part(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> tuple[int, str]:
     """Write the part; its bytes and their sha256."""
-    chosen = FORMATS[settings.format]
+    chosen = output_format(settings.format)
     path = part_path(layout, settings, embedded.block.key.stem)
     with new_file(layout.root, path) as temporary:
         chosen.write(embedded.part, settings, temporary)

@@ -1,1 +1,1 @@
-"""Training a biLM: the language models whose states the vectors are."""
+"""Training a biLM: the two language models whose states are the vectors."""

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elmo.characters import boundary_ids, character_ids, token_bytes
-from elmo.options import Options
-from elmo.sentences import Sentences
-from elmo.training.vocabulary import BEGIN, END, target_ids
+from elmo_beam.elmo.model.characters import boundary_ids, character_ids, token_bytes
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.elmo.training.vocabulary import BEGIN, END, target_ids
 
-POOL = 200_000  # sentences that are sorted by length together
+POOL = 200_000  # sentences sorted by length together
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Sentences for both directions, padded to the longest.
+    """Sentences for both directions, padded to the longest one.
 
     characters: int32 [distinct tokens, characters], <S> and </S> among them.
     tokens: int32 [2, steps, sentences], rows of `characters`: each direction's inputs, from the
     token that begins the sentence in its direction to the last but one.
-    positions: int32 [predictions], where in steps × sentences, flat, is no padding.
+    positions: int32 [predictions], the places in steps × sentences, flat, that are not padding.
     targets: int32 [2, predictions], the next token at each of them, in the vocabulary.
     """
 
@@ -36,9 +36,9 @@ class Batch:
 
 
 class BatchMaker:
-    """Makes batches of some of a corpus' sentences."""
+    """Makes batches of a corpus's sentences."""
 
-    def __init__(self, corpus: Sentences, vocabulary: list[str], options: Options) -> None:
+    def __init__(self, corpus: Sentences, vocabulary: list[str], options: ModelOptions) -> None:
         self._corpus = corpus
         self._max_characters = options.max_characters
         self._widest = max(width for width, _ in options.filters)
@@ -69,7 +69,7 @@ class BatchMaker:
         """Character ids of distinct tokens, in order; <S> and </S> are the last two of them."""
         tokens = [self._bytes[i] for i in distinct[:-2]]
         longest = max(map(len, tokens), default=0) + 2
-        # Every filter needs one window of padding only behind the longest token.
+        # After the longest token, every filter needs one window of padding only.
         length = min(self._max_characters, max(longest, 3) + self._widest)
         return np.concatenate([character_ids(tokens, length), boundary_ids(length)])
 
@@ -77,10 +77,10 @@ class BatchMaker:
 def epoch_of_batches(
     lengths: np.ndarray, sentences: np.ndarray, batch_tokens: int, seed: tuple[int, ...] | None
 ) -> Iterator[np.ndarray]:
-    """All the sentences (their numbers), cut into batches of at most `batch_tokens` padded steps.
+    """The numbers of all the sentences, cut into batches of at most `batch_tokens` padded steps.
 
-    lengths: each sentence's tokens; a sentence of n takes n + 1 steps. A longer one is a batch by
-    itself. Shuffled by `seed` (the same one gives the same batches); in order of length without.
+    lengths: tokens per sentence; a sentence of n takes n + 1 steps, and a longer one is a batch by
+    itself. seed: shuffles them, the same way each time; None keeps them in order of length.
     """
     if seed is not None:
         rng = np.random.default_rng(seed)

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elmo.backend import tf
-from elmo.bilm import encode_characters
-from elmo.lstm import lstm
-from elmo.options import Options
-from elmo.training.batches import Batch
-from elmo.training.vocabulary import UNKNOWN
-from elmo.weights import Weights
+from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.layers.character_cnn import encode_characters
+from elmo_beam.elmo.layers.padded_lstm import lstm_stack
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.weights import Weights
+from elmo_beam.elmo.training.batches import Batch
+from elmo_beam.elmo.training.vocabulary import UNKNOWN
 
 SOFTMAX_W, SOFTMAX_B = "softmax/W", "softmax/b"
-SEED = 0  # of every random choice, beside the step
-LOGITS = 1 << 25  # of one product with the whole vocabulary, unless one row has more
+SEED = 0  # of every random choice, together with the step
+LOGITS = 1 << 25  # at most, of one product with the whole vocabulary; one row always fits
 RANKS = {"characters": 2, "tokens": 3, "positions": 1, "targets": 2}  # of a batch's arrays
 BATCH_SIGNATURE = [tf.TensorSpec([None] * rank, tf.int32) for rank in RANKS.values()]
 Arrays = dict[str, np.ndarray]
 
 
-def initial_arrays(options: Options) -> Arrays:
+def initial_arrays(options: ModelOptions) -> Arrays:
     """A new biLM's float32 arrays, drawn as bilm-tf draws them (`bilm/training.py`)."""
     rng = np.random.default_rng(SEED)
     arrays: Arrays = {}
@@ -46,7 +46,7 @@ def initial_arrays(options: Options) -> Arrays:
     return arrays
 
 
-def initial_softmax(words: int, options: Options) -> Arrays:
+def initial_softmax(words: int, options: ModelOptions) -> Arrays:
     """A new softmax over so many words."""
     width = options.projection_dim
     w = np.random.default_rng(SEED).standard_normal((words, width), np.float32)
@@ -56,9 +56,9 @@ def initial_softmax(words: int, options: Options) -> Arrays:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """Of each direction, over the whole vocabulary; <UNK> is a word like others.
+    """Of each direction, over the whole vocabulary; <UNK> counts as a word.
 
-    predictions: in one direction; unknown: of both directions', those where <UNK> stood.
+    predictions: in one direction; unknown: in both directions, those of <UNK>.
     """
 
     forward: float
@@ -68,17 +68,17 @@ class Perplexity:
 
     @property
     def unknown_rate(self) -> float:
-        """The part of the predictions where <UNK> stood."""
+        """The share of the predictions that were of <UNK>."""
         return self.unknown / (2 * self.predictions)
 
 
 class LanguageModel(tf.Module):
     """A biLM and its softmax as variables, by their names in the published layout.
 
-    A batch goes in as its arrays, which `elmo.training.batches.Batch` describes.
+    A batch goes in as its arrays, which `Batch` describes.
     """
 
-    def __init__(self, options: Options, arrays: Arrays) -> None:
+    def __init__(self, options: ModelOptions, arrays: Arrays) -> None:
         super().__init__()
         self.options = options
         self.arrays = {name: tf.Variable(array) for name, array in arrays.items()}
@@ -103,18 +103,15 @@ class LanguageModel(tf.Module):
         seed: tf.Tensor | int = 0,
     ) -> list[tf.Tensor]:
         """What each direction predicts from: float [predictions, projection_dim]."""
-        drops = _Dropout(dropout, seed)
+        drop = _Dropout(dropout, seed)
         table = encode_characters(self.options, self.arrays, characters)
-        found = []
+        states = []
         for direction in (0, 1):
             x = tf.gather(table, tokens[direction])
-            for layer in range(self.options.n_layers):
-                x = drops(x)
-                y = lstm(self.options, self.arrays, direction, layer, x)
-                x = y + x if layer > 0 and self.options.use_skip_connections else y
-            flat = tf.reshape(x, [-1, self.options.projection_dim])
-            found.append(drops(tf.gather(flat, positions)))
-        return found
+            top = lstm_stack(self.options, self.arrays, direction, x, True, drop)[-1]
+            flat = tf.reshape(top, [-1, self.options.projection_dim])
+            states.append(drop(tf.gather(flat, positions)))
+        return states
 
     def sampled_loss(
         self,
@@ -144,7 +141,7 @@ class LanguageModel(tf.Module):
         return tf.reduce_mean(losses)
 
     def perplexity(self, batches: Iterable[Batch]) -> Perplexity:
-        """How well the models predict some batches, of which there must be one at least."""
+        """How well the models predict some batches, at least one."""
         total, predictions, unknown = np.zeros(2), 0, 0
         for batch in batches:
             total += self._entropies(*tensors(batch)).numpy()
@@ -180,7 +177,7 @@ def tensors(batch: Batch) -> list[tf.Tensor]:
 
 
 class _Dropout:
-    """Another mask at each call, the same ones for the same seed."""
+    """A new mask at each call; the same masks for the same seed."""
 
     def __init__(self, rate: float, seed: tf.Tensor | int) -> None:
         self._rate, self._seed, self._calls = rate, seed, 0
@@ -193,12 +190,12 @@ class _Dropout:
 
 
 def draw_samples(words: int, n: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """`n` distinct words, frequent ones oftener, and how often each word is expected among them.
+    """`n` distinct words, frequent ones more often, and how often each word is expected among them.
 
-    int64 [n] and float32 [words]. Words stand by falling frequency; word k is drawn with
-    log((k + 2) / (k + 1)) / log(words + 1) until there are n distinct ones, as
-    tf.random.log_uniform_candidate_sampler does. Where n is half of the words or more, all are
-    given, each expected once: drawing the last of them would take long.
+    int64 [n] and float32 [words]. Words are in order of falling frequency; word k is drawn with
+    probability log((k + 2) / (k + 1)) / log(words + 1) until there are n distinct ones, as in
+    tf.random.log_uniform_candidate_sampler. If n is half of the words or more, all are given, each
+    expected once, since drawing the last of them would take long.
     """
     if 2 * n >= words:
         return np.arange(words), np.ones(words, np.float32)

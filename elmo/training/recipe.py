@@ -1,4 +1,4 @@
-"""How a biLM is trained, as its `options.json` says beside the shape."""
+"""How a biLM is trained, as its `options.json` states beside the shape."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from elmo.errors import UserError
+from elmo_beam.elmo.errors import UserError
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The training's numbers; all but the last two by their names in bilm-tf's `options.json`.
+    """The numbers of a training; all but the last two as bilm-tf's `options.json` names them.
 
-    dropout: part of each LSTM layer's input, and of the softmax's, that is dropped.
-    all_clip_norm_val: the gradients' norm, over all arrays, is held to this.
-    n_negative_samples_batch: words that a batch's sampled softmax compares with.
-    n_tokens_vocab: words of the vocabulary at most, <S>, </S> and <UNK> included.
+    dropout: share of each LSTM layer's input, and of the softmax's, that is dropped.
+    all_clip_norm_val: largest norm of the gradients over all arrays.
+    n_negative_samples_batch: words in a batch's sampled softmax.
+    n_tokens_vocab: words of the vocabulary at most, including <S>, </S> and <UNK>.
     learning_rate_adam: Adam's, at its peak (bilm-tf's `learning_rate` is Adagrad's).
     batch_tokens: tokens of a batch, padding included (bilm-tf's is batch_size × unroll_steps).
     """
@@ -29,15 +29,15 @@ class Recipe:
     batch_tokens: int = 5000
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe in the words of `options.json`."""
+        """The recipe as `options.json` spells it."""
         return asdict(self)
 
 
 def parse_recipe(text: str | bytes, source: str) -> Recipe:
-    """The recipe in the text of an `options.json`, our numbers where it has none.
+    """The recipe in the text of an `options.json`, with our numbers for what it leaves out.
 
-    The text must be one that `parse_options` took. Raises UserError for a value that cannot be
-    trained with.
+    `parse_options` must have accepted the text. Raises UserError for a value that training cannot
+    use.
     """
     document = json.loads(text)
     recipe = Recipe(**{f.name: document[f.name] for f in fields(Recipe) if f.name in document})

@@ -1,4 +1,4 @@
-"""Steps of training: Adam over both language models, and a running average of what it gives."""
+"""Training steps: Adam over both language models, and a running average of the weights."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elmo.backend import tf
-from elmo.options import Options
-from elmo.training.batches import Batch
-from elmo.training.language_model import (
+from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.training.adam import BETA_1, BETA_2, Adam
+from elmo_beam.elmo.training.batches import Batch
+from elmo_beam.elmo.training.language_model import (
     BATCH_SIGNATURE,
     SEED,
     Arrays,
@@ -18,16 +19,15 @@ from elmo.training.language_model import (
     draw_samples,
     tensors,
 )
-from elmo.training.recipe import Recipe
+from elmo_beam.elmo.training.recipe import Recipe
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-WARM_UP_TOKENS, WARM_UP_PART = 1_500_000, 0.1  # the rate's rise: so many tokens, at most this part
+WARM_UP_TOKENS, WARM_UP_PART = 1_500_000, 0.1  # the rate rises over these, the fewer
 AVERAGED_STEPS = 1000  # over which the weights are averaged
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How far a training is. `tokens`: predictions made in one direction; `batch`: in its epoch."""
+    """How far training is. tokens: predictions in one direction; batch: its number in the epoch."""
 
     step: int = 0
     tokens: int = 0
@@ -38,8 +38,8 @@ class Clock:
 def learning_rate(peak: float, before: int, after: int, total: int) -> float:
     """A short rise to the peak, then a straight fall to 0 when `total` tokens are seen.
 
-    before, after: tokens seen before and after the step, so that neither the first nor the last
-    step has rate 0.
+    before, after: tokens seen before and after the step, so that neither the first step nor the
+    last has rate 0.
     """
     rise = after / min(WARM_UP_TOKENS, WARM_UP_PART * total)
     return peak * min(rise, 1.0) * max(1.0 - before / total, 0.0)
@@ -48,18 +48,15 @@ def learning_rate(peak: float, before: int, after: int, total: int) -> float:
 class Trainer:
     """A model in training, with Adam's moments and the average of its weights.
 
-    Every random choice is a function of the step, so a training that goes on from a checkpoint goes
-    on as if it had not been stopped.
+    Every random choice is a function of the step, so training resumed from a checkpoint goes on as
+    if it had never stopped.
     """
 
-    def __init__(self, options: Options, arrays: Arrays, recipe: Recipe) -> None:
+    def __init__(self, options: ModelOptions, arrays: Arrays, recipe: Recipe) -> None:
         self.model = LanguageModel(options, arrays)
         self.average = LanguageModel(options, arrays)
         self._recipe = recipe
-        self._moments = [
-            {name: tf.Variable(np.zeros_like(array)) for name, array in arrays.items()}
-            for _ in range(2)
-        ]
+        self._adam = Adam(self.model.arrays)
         number = tf.TensorSpec([], tf.float32)
         self._train = tf.function(
             self._train_step,
@@ -73,9 +70,9 @@ class Trainer:
         )
 
     def step(self, batch: Batch, number: int, rate: float) -> float:
-        """One step, numbered from 1; the batch's loss in nats a prediction, before the step.
+        """Take one step, numbered from 1; the batch's loss before it, in nats per prediction.
 
-        It is not finite where the gradients are not: then the weights are lost.
+        The loss is not finite if the gradients are not: then the weights are lost.
         """
         samples, expected = draw_samples(
             self.model.words, self._recipe.n_negative_samples_batch, (SEED, number)
@@ -94,7 +91,7 @@ class Trainer:
         return float(loss)
 
     def checkpoint(self) -> dict[str, np.ndarray]:
-        """Every array that the training goes on from."""
+        """Every array that training resumes from."""
         return {
             f"{group}:{name}": variable.numpy()
             for group, variables in self._groups().items()
@@ -102,7 +99,7 @@ class Trainer:
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `checkpoint` gave; KeyError or ValueError where it is another model's."""
+        """Resume from what `checkpoint` gave; KeyError or ValueError if it is another model's."""
         for group, variables in self._groups().items():
             for name, variable in variables.items():
                 variable.assign(arrays[f"{group}:{name}"])
@@ -111,8 +108,8 @@ class Trainer:
         return {
             "weights": self.model.arrays,
             "average": self.average.arrays,
-            "first_moment": self._moments[0],
-            "second_moment": self._moments[1],
+            "first_moment": self._adam.first,
+            "second_moment": self._adam.second,
         }
 
     def _train_step(
@@ -135,19 +132,8 @@ class Trainer:
             loss = self.model.sampled_loss(states, targets, samples, expected)
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, list(arrays.values()))]
         gradients, norm = tf.clip_by_global_norm(gradients, self._recipe.all_clip_norm_val)
-        for name, gradient in zip(arrays, gradients, strict=True):
-            tf.raw_ops.ResourceApplyAdam(
-                var=arrays[name].handle,
-                m=self._moments[0][name].handle,
-                v=self._moments[1][name].handle,
-                beta1_power=beta_1_power,
-                beta2_power=beta_2_power,
-                lr=rate,
-                beta1=BETA_1,
-                beta2=BETA_2,
-                epsilon=EPSILON,
-                grad=gradient,
-            )
-            average = self.average.arrays[name]
+        named = dict(zip(arrays, gradients, strict=True))
+        self._adam.apply(named, (beta_1_power, beta_2_power), rate)
+        for name, average in self.average.arrays.items():
             average.assign_sub((1.0 - keep) * (average - arrays[name]))
-        return loss + 0.0 * norm
+        return tf.where(tf.math.is_finite(norm), loss, float("nan"))

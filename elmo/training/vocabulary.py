@@ -1,6 +1,6 @@
 """The words that the language models predict, and the softmax over them.
 
-`vocab.txt` is bilm-tf's: a word a line, first <S>, </S> and <UNK>, the rest by falling frequency.
+`vocab.txt` is bilm-tf's: one word per line, first <S>, </S> and <UNK>, then by falling frequency.
 `softmax.hdf5` is ours (the published layout has no softmax): arrays W [words, projection_dim] and
 b [words].
 """
@@ -14,17 +14,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from elmo.errors import UserError, cause_of
-from elmo.options import Options
+from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.model.options import ModelOptions
 
 SPECIAL = ("<S>", "</S>", "<UNK>")
 BEGIN, END, UNKNOWN = range(3)
 
 
 def vocabulary_of(tokens: Sequence[str], counts: np.ndarray, size: int) -> list[str]:
-    """The most frequent tokens, ties in the order of `tokens`, behind the special ones.
+    """The special tokens, then the most frequent ones, ties in the order of `tokens`.
 
-    counts: int [len(tokens)], how often each was seen; those not seen are left out.
+    counts: int [len(tokens)], how often each occurs; tokens that do not occur are left out.
     """
     words = [tokens[i] for i in np.argsort(-counts, kind="stable") if counts[i]]
     return [
@@ -34,18 +34,18 @@ def vocabulary_of(tokens: Sequence[str], counts: np.ndarray, size: int) -> list[
 
 
 def target_ids(tokens: Sequence[str], vocabulary: list[str]) -> np.ndarray:
-    """int32 [len(tokens)]: each token's place in the vocabulary, <UNK>'s where it has none."""
+    """int32 [len(tokens)]: each token's index in the vocabulary, <UNK>'s if it is not there."""
     index = {word: i for i, word in enumerate(vocabulary)}
     return np.fromiter((index.get(t, UNKNOWN) for t in tokens), np.int32, len(tokens))
 
 
-def read_softmax(folder: Path, options: Options) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The vocabulary and the softmax's W and b beside a model; UserError where there is none."""
+def read_softmax(folder: Path, options: ModelOptions) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The vocabulary and the softmax's W and b beside a model; UserError if there is none."""
     words_file, path = folder / "vocab.txt", folder / "softmax.hdf5"
     for needed in (words_file, path):
         if not needed.is_file():
             raise UserError(
-                f"{folder} has no {needed.name}, so no words can be predicted: only a model that "
+                f"{folder} has no {needed.name}, so it cannot predict words: only a model that "
                 "`elmo-beam train` wrote has one"
             )
     try:
@@ -64,7 +64,7 @@ def read_softmax(folder: Path, options: Options) -> tuple[list[str], np.ndarray,
     if w.shape != (len(words), options.projection_dim) or b.shape != (len(words),):
         raise UserError(
             f"{path} has shape {list(w.shape)}, and vocab.txt {len(words)} words of a model with "
-            f"projection_dim {options.projection_dim}: they are not of one model"
+            f"projection_dim {options.projection_dim}: they are not from the same model"
         )
     return words, w, b
 

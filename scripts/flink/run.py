@@ -16,7 +16,7 @@ from pathlib import Path
 from cluster import Cluster
 from install import Missing, install
 
-from pipeline.embed import encoder_threads
+from elmo_beam.pipeline.job.run import encoder_threads
 
 TASK_MANAGERS = 2
 WORKER = Path(sys.executable).with_name("elmo-beam-worker")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo.characters import boundary_ids, character_ids, token_bytes
-from tests.oracle import ANY_CHARACTER, characters_of
+from elmo_beam.elmo.model.characters import boundary_ids, character_ids, token_bytes
+from tests.helpers.oracle import ANY_CHARACTER, characters_of
 
 BEGIN, END, PADDING = 259, 260, 261  # of a word; every id is one higher than bilm-tf's own
 X, E, ACCENT = ord("x") + 1, 0xC3 + 1, 0xA9 + 1  # é is C3 A9 in UTF-8

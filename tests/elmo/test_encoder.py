@@ -12,40 +12,40 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from elmo.encoder import Encoder
-from elmo.options import Options
-from elmo.outputs import output_names
-from elmo.published import read_published
-from tests.oracle import ANY_CHARACTER, Oracle, assert_close, characters_of, random_weights
-from tests.refusal import refused
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.outputs import output_names
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from tests.helpers.oracle import ANY_CHARACTER, Oracle, assert_close, characters_of, random_weights
+from tests.helpers.refusal import refused
 
 SHAPES = {
-    "as published": Options(
+    "as published": ModelOptions(
         filters=((1, 4), (2, 8), (3, 8), (7, 4)), char_dim=4, activation="relu", n_highway=2,
         max_characters=50, lstm_dim=12, projection_dim=6, n_layers=2, cell_clip=3.0, proj_clip=3.0,
         use_skip_connections=True,
     ),
-    "no projection, no clips": Options(
+    "no projection, no clips": ModelOptions(
         filters=((2, 3), (3, 5)), char_dim=3, activation="tanh", n_highway=0, max_characters=50,
         lstm_dim=8, projection_dim=8, n_layers=1, cell_clip=None, proj_clip=None,
         use_skip_connections=True,
     ),
-    "three layers, tight clips": Options(
+    "three layers, tight clips": ModelOptions(
         filters=((1, 5), (3, 6)), char_dim=5, activation="tanh", n_highway=3, max_characters=20,
         lstm_dim=10, projection_dim=7, n_layers=3, cell_clip=0.3, proj_clip=0.2,
         use_skip_connections=True,
     ),
-    "one window a word": Options(
+    "one window a word": ModelOptions(
         filters=((5, 9),), char_dim=4, activation="relu", n_highway=1, max_characters=5,
         lstm_dim=9, projection_dim=4, n_layers=2, cell_clip=0.5, proj_clip=None,
         use_skip_connections=False,
     ),
-    "projection in the cell only": Options(
+    "projection in the cell only": ModelOptions(
         filters=((4, 4), (1, 2)), char_dim=2, activation="relu", n_highway=0, max_characters=12,
         lstm_dim=11, projection_dim=6, n_layers=2, cell_clip=None, proj_clip=0.1,
         use_skip_connections=False,
     ),
-    "projection of the characters only": Options(
+    "projection of the characters only": ModelOptions(
         filters=((1, 2), (6, 7)), char_dim=3, activation="tanh", n_highway=1, max_characters=30,
         lstm_dim=6, projection_dim=6, n_layers=3, cell_clip=0.4, proj_clip=0.1,
         use_skip_connections=True,

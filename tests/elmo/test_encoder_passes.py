@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo.encoded import Encoded
-from elmo.encoder import Encoder
-from elmo.models import read_weights
-from elmo.options import Options
-from elmo.outputs import output_names
-from elmo.precision import PRECISIONS
-from elmo.sentences import Sentences
-from tests.oracle import assert_close, random_weights
+from elmo_beam.elmo.encoder.passes import Encoded
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.handles import read_weights
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.outputs import output_names
+from elmo_beam.elmo.encoder.precision import PRECISIONS
+from elmo_beam.elmo.sentences import Sentences
+from tests.helpers.oracle import assert_close, random_weights
 
-OPTIONS = Options(
+OPTIONS = ModelOptions(
     filters=((1, 4), (3, 6)), char_dim=4, activation="relu", n_highway=1, max_characters=50,
     lstm_dim=8, projection_dim=4, n_layers=2, cell_clip=3.0, proj_clip=3.0,
     use_skip_connections=True,

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo.encoded import in_order
-from elmo.encoder import Encoder
-from elmo.hub import Module, read_module, unprobed_module_weights
-from elmo.models import Engine, load_engine, read_weights
-from elmo.options import Options
-from elmo.published import read_published
-from elmo.sentences import Sentences
-from elmo.weights import Weights
-from tests.hub_modules import Arrays, change_variables, copy_module, make_module
-from tests.oracle import Oracle, assert_close, random_weights
-from tests.refusal import refused
+from elmo_beam.elmo.encoder.passes import in_order
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.hub_module import Module, read_module, unprobed_module_weights
+from elmo_beam.elmo.formats.handles import Engine, load_engine, read_weights
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.elmo.model.weights import Weights
+from tests.helpers.hub_modules import Arrays, change_variables, copy_module, make_module
+from tests.helpers.oracle import Oracle, assert_close, random_weights
+from tests.helpers.refusal import refused
 
-OPTIONS = Options(
+OPTIONS = ModelOptions(
     filters=((1, 4), (3, 6)), char_dim=4, activation="relu", n_highway=1, max_characters=50,
     lstm_dim=8, projection_dim=5, n_layers=2, cell_clip=3.0, proj_clip=3.0,
     use_skip_connections=True,
@@ -162,7 +162,7 @@ def test_known_options_need_no_probing(
     copied: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a worker, whose command has probed the module."""
-    monkeypatch.setattr("elmo.hub.Module", None)
+    monkeypatch.setattr("elmo_beam.elmo.formats.hub_module.Module", None)
     assert read_module(copied, weights.options).digest == weights.digest
 
 

@@ -12,15 +12,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo.characters import character_ids as encoder_ids
-from elmo.characters import token_bytes
-from elmo.encoder import Encoder
-from elmo.layer import ElmoLayer, character_ids
-from elmo.models import read_weights
-from elmo.published import read_published, write_published
-from tests.command import SMALL
-from tests.oracle import Oracle, random_weights
-from tests.refusal import refused
+from elmo_beam.elmo.model.characters import character_ids as encoder_ids
+from elmo_beam.elmo.model.characters import token_bytes
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.keras_layer import ElmoLayer, character_ids
+from elmo_beam.elmo.formats.handles import read_weights
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published, write_published
+from tests.helpers.command import SMALL
+from tests.helpers.oracle import Oracle, random_weights
+from tests.helpers.refusal import refused
 
 OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
 SENTENCES = [["The", "bank", "of", "it", "."], ["Yes"], ["naïve", "x" * 70, "日本"]]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo.lstm import lstm
-from elmo.options import Options, cell_name
-from tests.command import SMALL
-from tests.oracle import Oracle, random_weights
+from elmo_beam.elmo.layers.padded_lstm import lstm
+from elmo_beam.elmo.model.options import ModelOptions, cell_name
+from tests.helpers.command import SMALL
+from tests.helpers.oracle import Oracle, random_weights
 
 # A cell without clips, one whose clips hold most values, one without a projection.
 SHAPES = {
@@ -22,12 +22,12 @@ SHAPES = {
 STEPS, SENTENCES = 5, 3
 
 
-def inputs(options: Options) -> np.ndarray:
+def inputs(options: ModelOptions) -> np.ndarray:
     """[steps, sentences, projection_dim] in float64."""
     return np.random.default_rng(3).normal(size=(STEPS, SENTENCES, options.projection_dim)) * 2
 
 
-def arrays_of(options: Options) -> dict[str, np.ndarray]:
+def arrays_of(options: ModelOptions) -> dict[str, np.ndarray]:
     """Layer 0 of the backward direction, in float64."""
     cell = cell_name(1, 0)
     arrays = random_weights(options).arrays

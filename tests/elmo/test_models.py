@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo.encoder import Encoder
-from elmo.hub import Module
-from elmo.models import is_module, load_engine, model_folder, read_weights
-from elmo.options import Options
-from elmo.published import write_published
-from elmo.sentences import Sentences
-from tests.hub_modules import copy_module
-from tests.oracle import Oracle, assert_close, random_weights
-from tests.refusal import refused
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.hub_module import Module
+from elmo_beam.elmo.formats.handles import is_module, load_engine, model_folder, read_weights
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.formats.bilm_hdf5 import write_published
+from elmo_beam.elmo.sentences import Sentences
+from tests.helpers.hub_modules import copy_module
+from tests.helpers.oracle import Oracle, assert_close, random_weights
+from tests.helpers.refusal import refused
 
 GOOGLE_ELMO = "https://tfhub.dev/google/elmo/3"
 MEMORY = 1 << 24
-OPTIONS = Options(
+OPTIONS = ModelOptions(
     filters=((1, 4),), char_dim=4, activation="relu", n_highway=0, max_characters=50, lstm_dim=6,
     projection_dim=5, n_layers=1, cell_clip=None, proj_clip=None, use_skip_connections=False,
 )  # fmt: skip
@@ -44,7 +44,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_default_has_its_documented_shape() -> None:
     weights = read_weights("default")
-    assert weights.options == Options(
+    assert weights.options == ModelOptions(
         filters=((1, 32), (2, 32), (3, 64), (4, 128), (5, 256)), char_dim=16, activation="relu",
         n_highway=1, max_characters=50, lstm_dim=512, projection_dim=128, n_layers=2,
         cell_clip=3.0, proj_clip=3.0, use_skip_connections=True,

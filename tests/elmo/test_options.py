@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo.options import Options, parse_options
-from tests.refusal import refused
+from elmo_beam.elmo.model.options import ModelOptions, parse_options
+from tests.helpers.refusal import refused
 
 GOOGLE_ELMO: dict[str, Any] = {  # as published with elmo_2x4096_512_2048cnn_2xhighway
     "lstm": {
@@ -49,13 +49,13 @@ def document(path: str, value: object) -> dict[str, Any]:
     return changed
 
 
-def parse(changed: object) -> Options:
+def parse(changed: object) -> ModelOptions:
     return parse_options(json.dumps(changed), "the/options.json")
 
 
 def test_google_elmo() -> None:
     options = parse(GOOGLE_ELMO)
-    assert options == Options(
+    assert options == ModelOptions(
         filters=((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024)),
         char_dim=16, activation="relu", n_highway=2, max_characters=50, lstm_dim=4096,
         projection_dim=512, n_layers=2, cell_clip=3.0, proj_clip=3.0, use_skip_connections=True,
@@ -65,7 +65,7 @@ def test_google_elmo() -> None:
 
 
 def test_the_arrays_of_a_small_model() -> None:
-    options = Options(
+    options = ModelOptions(
         filters=((1, 2), (3, 4)), char_dim=5, activation="tanh", n_highway=1, max_characters=9,
         lstm_dim=8, projection_dim=7, n_layers=1, cell_clip=None, proj_clip=None,
         use_skip_connections=False,
@@ -115,7 +115,7 @@ def test_a_field_that_bilm_tf_lets_one_leave_out(path: str, field: str, value: o
 
 @given(
     options=st.builds(
-        Options,
+        ModelOptions,
         filters=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1).map(tuple),
         char_dim=st.integers(1, 20),
         activation=st.sampled_from(["relu", "tanh"]),
@@ -129,7 +129,7 @@ def test_a_field_that_bilm_tf_lets_one_leave_out(path: str, field: str, value: o
         use_skip_connections=st.booleans(),
     )
 )
-def test_written_options_read_back_the_same(options: Options) -> None:
+def test_written_options_read_back_the_same(options: ModelOptions) -> None:
     assert parse(options.to_json()) == options
 
 

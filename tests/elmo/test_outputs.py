@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elmo.options import Options
-from elmo.outputs import checked_outputs, output_dim, output_names
-from tests.refusal import refused
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.outputs import checked_outputs, output_dim, output_names
+from tests.helpers.refusal import refused
 
-OPTIONS = Options(
+OPTIONS = ModelOptions(
     filters=((1, 4),), char_dim=4, activation="relu", n_highway=0, max_characters=50,
     lstm_dim=8, projection_dim=3, n_layers=2, cell_clip=None, proj_clip=None,
     use_skip_connections=False,

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo import precision
-from elmo.encoder import Encoder
-from elmo.errors import UserError
-from elmo.models import load_engine, read_weights
-from elmo.outputs import output_names
-from elmo.precision import check_precision
+from elmo_beam.elmo import precision
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.formats.handles import load_engine, read_weights
+from elmo_beam.elmo.model.outputs import output_names
+from elmo_beam.elmo.encoder.precision import check_precision
 from tests.elmo.test_encoder import SHAPES
-from tests.oracle import Oracle, random_weights
-from tests.refusal import refused
+from tests.helpers.oracle import Oracle, random_weights
+from tests.helpers.refusal import refused
 
 LINES = (
     "The bank of the river .",

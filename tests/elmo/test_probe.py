@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from elmo.probe import Probe, majority_accuracy
+from elmo_beam.elmo.pos_probe import Probe, majority_accuracy
 
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 8)) * 5

@@ -10,20 +10,20 @@ import h5py
 import numpy as np
 import pytest
 
-from elmo.options import Options
-from elmo.published import read_published, write_published
-from elmo.weights import Weights, checked_weights
-from tests.oracle import random_weights
-from tests.refusal import refused
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published, write_published
+from elmo_beam.elmo.model.weights import Weights, checked_weights
+from tests.helpers.oracle import random_weights
+from tests.helpers.refusal import refused
 
-OPTIONS = Options(
+OPTIONS = ModelOptions(
     filters=((1, 2), (2, 3)), char_dim=3, activation="tanh", n_highway=1, max_characters=40,
     lstm_dim=5, projection_dim=4, n_layers=2, cell_clip=2.5, proj_clip=None,
     use_skip_connections=True,
 )  # fmt: skip
 
 
-def unmixed(options: Options) -> Weights:
+def unmixed(options: ModelOptions) -> Weights:
     """Random weights as the layout can hold them: with no mix of layers."""
     arrays = random_weights(options).arrays
     named = {name: array for name, array in arrays.items() if not name.startswith("aggregation")}
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
         replace(OPTIONS, n_layers=1, max_characters=7, use_skip_connections=False, proj_clip=0.5),
     ],
 )
-def test_written_weights_read_back_the_same(options: Options, tmp_path: Path) -> None:
+def test_written_weights_read_back_the_same(options: ModelOptions, tmp_path: Path) -> None:
     weights = unmixed(options)
     write_published(weights, tmp_path / "some" / "where")
     again = read_published(tmp_path / "some" / "where")

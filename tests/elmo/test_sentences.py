@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo.sentences import Sentences
-from tests.oracle import ANY_CHARACTER
+from elmo_beam.elmo.sentences import Sentences
+from tests.helpers.oracle import ANY_CHARACTER
 
 TEXTS = st.lists(st.lists(st.one_of(st.sampled_from("ab"), st.text(ANY_CHARACTER)), max_size=5))
 

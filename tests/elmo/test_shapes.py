@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo.shapes import rounded_up
+from elmo_beam.elmo.encoder.shapes import rounded_up
 
 
 @given(st.lists(st.integers(0, 1 << 40)), st.sampled_from([1, 4, 32]))

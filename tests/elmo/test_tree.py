@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from elmo.tree import PrefixTree, build_tree
+from elmo_beam.elmo.encoder.prefix_tree import PrefixTree, build_tree
 
 # Few tokens, so that sentences share prefixes; and a few large ones, as a big vocabulary has.
 IDS = st.one_of(st.integers(0, 2), st.sampled_from([70_000, 2**31 - 1]))

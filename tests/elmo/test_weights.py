@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elmo.encoder import Encoder
-from elmo.options import Options
-from elmo.weights import Weights, checked_weights
-from tests.oracle import assert_close, random_weights
-from tests.refusal import refused
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.weights import Weights, checked_weights
+from tests.helpers.oracle import assert_close, random_weights
+from tests.helpers.refusal import refused
 
-OPTIONS = Options(
+OPTIONS = ModelOptions(
     filters=((1, 2), (2, 3)), char_dim=3, activation="relu", n_highway=1, max_characters=50,
     lstm_dim=5, projection_dim=4, n_layers=2, cell_clip=3.0, proj_clip=3.0,
     use_skip_connections=True,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Job, write_model
-from tests.trainings import OPTIONS, sentences, train
+from tests.helpers.command import Job, write_model
+from tests.helpers.trainings import OPTIONS, sentences, train
 
 
 @pytest.fixture(scope="session")

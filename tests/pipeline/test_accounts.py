@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.command import Job
+from tests.helpers.command import Job
 
 MEGABYTE = 1 << 20
 

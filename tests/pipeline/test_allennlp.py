@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from elmo.published import read_published
-from tests.command import Ran, elmo_beam, ended, process, random_lines, wait_for
-from tests.oracle import Oracle
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from tests.helpers.command import Ran, elmo_beam, ended, process, random_lines, wait_for
+from tests.helpers.oracle import Oracle
 
 LINES = ["The bank  of the river .", "\tYes /\t", "café \u2028 x"]
 WORDS = [line.split() for line in LINES]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import (
+from tests.helpers.command import (
     Job,
     assert_same_rows,
     done_blocks,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.command import Job, elmo_beam, files_of, random_lines, read_rows
+from tests.helpers.command import Job, elmo_beam, files_of, random_lines, read_rows
 
 TEXT = random_lines(50).encode()
 

@@ -14,11 +14,11 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline.beam_options import beam_options, is_local
-from pipeline.graph import embed_shards
-from tests.command import ROOT
-from tests.transforms_helpers import make_settings
-from transforms.layout import Layout
+from elmo_beam.pipeline.job.pipeline_options import beam_options, is_local
+from elmo_beam.transforms.embed_shards import embed_shards
+from tests.helpers.command import ROOT
+from tests.helpers.blocks import make_settings
+from elmo_beam.transforms.files.layout import Layout
 
 PAGE = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
 

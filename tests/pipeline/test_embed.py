@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from elmo.encoder import Encoder
-from elmo.models import read_weights
-from elmo.published import read_published
-from tests.command import ROOT, Job, elmo_beam, ended, files_of, process, vectors
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.handles import read_weights
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from tests.helpers.command import ROOT, Job, elmo_beam, ended, files_of, process, vectors
 
 LINES = [
     "\ufeffThe bank of the river.".encode(),  # a BOM
@@ -200,7 +200,7 @@ def test_again_neither_a_pipeline_starts_nor_is_tensorflow_imported(done: Job) -
     """In a process of its own, for here both are imported already."""
     code = (
         "import sys\nfrom pipeline.cli import run\ncode = run(sys.argv[1:])\n"
-        "print([m for m in ('tensorflow', 'pipeline.graph') if m in sys.modules])\n"
+        "print([m for m in ('tensorflow', 'elmo_beam.transforms.embed_shards') if m in sys.modules])\n"
         "sys.exit(code)"
     )
     words = [sys.executable, "-c", code, *done.command()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import elmo_beam, write_model
+from tests.helpers.command import elmo_beam, write_model
 
 TAGS = {"the": "DET", "a": "DET", "cat": "NOUN", "dog": "NOUN", "ran": "VERB", "sat": "VERB"}
 

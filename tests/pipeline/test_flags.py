@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import __version__
-from tests.command import ROOT, Job, elmo_beam
+from elmo_beam.pipeline import __version__
+from tests.helpers.command import ROOT, Job, elmo_beam
 
 BASE = ["embed", "--input", "a.txt", "--output", "out"]
 MISTYPED = {
@@ -158,7 +158,7 @@ def test_the_local_runner_goes_by_any_of_its_names(job: Job) -> None:
 
 IMPORTS = """
 import sys
-from pipeline.cli import run
+from elmo_beam.pipeline.cli import run
 code = run(sys.argv[1:])
 sys.stderr.write(f"imported {[m for m in ('apache_beam', 'tensorflow') if m in sys.modules]}")
 sys.exit(code)

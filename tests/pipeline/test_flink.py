@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.command import (
+from tests.helpers.command import (
     ROOT,
     Job,
     descendants,
@@ -142,7 +142,7 @@ def test_a_worker_without_the_model(job: Job, tmp_path: Path, on_flink: list[str
 
 def test_a_worker_without_the_package(job: Job, tmp_path: Path, on_flink: list[str]) -> None:
     gone = "raise ModuleNotFoundError(\"No module named 'transforms'\", name='transforms')\n"
-    (tmp_path / "transforms.py").write_text(gone)
+    (tmp_path / "elmo_beam.transforms.py").write_text(gone)
     job.file("a.txt", "One line.\n")
     flags = wrapped(on_flink, f"export PYTHONPATH={tmp_path}", tmp_path)
     job.embed(*flags).refuses("worker", "no elmo-beam", "install")

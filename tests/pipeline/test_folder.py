@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import Job, elmo_beam, files_of, random_lines
+from tests.helpers.command import Job, elmo_beam, files_of, random_lines
 
 Mount = Callable[..., Path]
 SMALL_BLOCKS = ("--block_size", "2k")

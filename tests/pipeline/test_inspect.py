@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Job, Ran, elmo_beam, files_of
+from tests.helpers.command import Job, Ran, elmo_beam, files_of
 
 TWICE = "we sat on the bank of the river\n"
 TEXT = TWICE + "my money is in the bank now\n" + TWICE + "spring came late\n"

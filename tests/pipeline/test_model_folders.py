@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from elmo.backend import tf
-from tests.command import (
+from elmo_beam.elmo.backend import tf
+from tests.helpers.command import (
     SMALL,
     Job,
     assert_same_rows,

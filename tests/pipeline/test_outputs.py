@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from elmo.backend import tf
-from elmo.encoder import Encoder
-from elmo.published import read_published
-from tests.command import Job, elmo_beam, random_lines, vectors
-from transforms.tfrecord import parse
+from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from tests.helpers.command import Job, elmo_beam, random_lines, vectors
+from elmo_beam.transforms.outputs.tfrecord import parse
 
 TEXT = "The bank of the river.\nMoney in the bank\n\nbank\n"
 TOKENS = [["The", "bank", "of", "the", "river", "."], ["Money", "in", "the", "bank"], ["bank"]]
@@ -166,7 +166,7 @@ def test_vectors_that_pass_the_memory_go_through_in_several_passes(job: Job) -> 
 
 def test_precision_is_a_setting_of_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """On any processor: emulated, the arithmetic is the same."""
-    monkeypatch.setattr("elmo.precision._processor_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr("elmo_beam.elmo.encoder.precision._processor_flags", lambda: {"avx512_bf16"})
     job.file("a.txt", random_lines(20))
     job.embed().succeeds()
     exact = vectors(job.rows(), "elmo")
@@ -180,7 +180,7 @@ def test_precision_is_a_setting_of_the_run(job: Job, monkeypatch: pytest.MonkeyP
 def test_a_processor_without_bfloat16_is_told_before_a_run_begins(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elmo.precision._processor_flags", lambda: {"avx2"})
+    monkeypatch.setattr("elmo_beam.elmo.encoder.precision._processor_flags", lambda: {"avx2"})
     job.file("a.txt", "A line.\n")
     job.embed("--precision", "bfloat16").refuses("--precision bfloat16 would be slower")
     assert not job.out.exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Job, elmo_beam
+from tests.helpers.command import Job, elmo_beam
 
 VOID = {"meta", "rect", "circle", "line"}
 

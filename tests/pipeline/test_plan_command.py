@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT, Job, Ran, elmo_beam, random_lines
+from tests.helpers.command import ROOT, Job, Ran, elmo_beam, random_lines
 
 TEXT = b"The bank of the river.\n\nbad \xff line\nMoney in the bank\n"  # 6 and 4 tokens
 

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from tests.command import Job, elmo_beam, read_rows, vectors
+from tests.helpers.command import Job, elmo_beam, read_rows, vectors
 
 TEXT = "The bank of the river.\nMoney in the bank\n"
 NAMES = (

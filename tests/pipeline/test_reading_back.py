@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.command import SMALL, Job, random_lines, read_rows, vectors
-from tests.refusal import refused
-from transforms.readers import Run, open_run, tf_dataset, torch_dataset
+from tests.helpers.command import SMALL, Job, random_lines, read_rows, vectors
+from tests.helpers.refusal import refused
+from elmo_beam.transforms.run_reader import Run, open_run, tf_dataset, torch_dataset
 
 OUTPUTS = ("word_emb", "elmo", "default")
 FLAGS = ("--block_size", "1k", "--outputs", ",".join(OUTPUTS), "--id_field", "key")

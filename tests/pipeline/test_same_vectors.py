@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.command import Job, assert_same_rows, random_lines, read_rows
+from tests.helpers.command import Job, assert_same_rows, random_lines, read_rows
 
 LINES = [*random_lines(80).splitlines(), "", "The bank.", "The bank.", "Bank! " * 30, "x"]
 PLACE = ("shard", "line", "offset")

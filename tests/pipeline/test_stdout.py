@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT, Job, elmo_beam
+from tests.helpers.command import ROOT, Job, elmo_beam
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import (
+from tests.helpers.command import (
     MULTI_PROCESSING,
     Job,
     Ran,

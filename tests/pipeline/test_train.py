@@ -11,14 +11,14 @@ import h5py
 import numpy as np
 import pytest
 
-from elmo.published import read_published
-from elmo.training.batches import Batch
-from elmo.training.trainer import Trainer
-from tests.command import elmo_beam, ended, files_of, process, read_rows, vectors, wait_for
-from tests.oracle import Oracle
-from tests.trainings import OPTIONS, perplexity, train
-from transforms.corpus import read_corpus
-from transforms.settings import Settings
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from elmo_beam.elmo.training.batches import Batch
+from elmo_beam.elmo.training.trainer import Trainer
+from tests.helpers.command import elmo_beam, ended, files_of, process, read_rows, vectors, wait_for
+from tests.helpers.oracle import Oracle
+from tests.helpers.trainings import OPTIONS, perplexity, train
+from elmo_beam.transforms.corpus import read_corpus
+from elmo_beam.transforms.files.settings import Settings
 
 
 def test_it_learns_what_follows_what(trained: Path) -> None:

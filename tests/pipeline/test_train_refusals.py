@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import pytest
 
-from elmo.options import parse_options
-from tests.command import elmo_beam, files_of, write_model
-from tests.trainings import OPTIONS, sentences, train
+from elmo_beam.elmo.model.options import parse_options
+from tests.helpers.command import elmo_beam, files_of, write_model
+from tests.helpers.trainings import OPTIONS, sentences, train
 
 Mount = Callable[..., Path]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import Job, elmo_beam, files_of, random_lines
+from tests.helpers.command import Job, elmo_beam, files_of, random_lines
 
 FLAGS = ("--block_size", "1k", "--outputs", "elmo,default")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from transforms.layout import Layout
+from elmo_beam.transforms.files.layout import Layout
 
 
 @pytest.fixture

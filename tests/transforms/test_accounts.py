@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.transforms_helpers import make_settings
-from transforms.accounts import (
+from tests.helpers.blocks import make_settings
+from elmo_beam.transforms.accounts import (
     Accounts,
     BlockKey,
     accounts_path,
@@ -20,9 +20,9 @@ from transforms.accounts import (
     rejects_path,
     write_accounts,
 )
-from transforms.layout import Layout, block_stem
-from transforms.plan import Block
-from transforms.storage import write_bytes
+from elmo_beam.transforms.files.layout import Layout, block_stem
+from elmo_beam.transforms.plan import Block
+from elmo_beam.transforms.files.storage import write_bytes
 
 RUN = make_settings()
 KEY = BlockKey("/in/a.txt", "c0ffee", Block(100, 50, 7, 6))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.refusal import refused
-from transforms.conllu import read_conllu
+from tests.helpers.refusal import refused
+from elmo_beam.transforms.inputs.conllu import read_conllu
 
 TEXT = """# text = Don't go.
 1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_

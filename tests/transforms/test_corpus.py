@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.refusal import refused
-from transforms.corpus import Corpus, read_corpus
-from transforms.settings import Settings
+from tests.helpers.refusal import refused
+from elmo_beam.transforms.corpus import Corpus, read_corpus
+from elmo_beam.transforms.files.settings import Settings
 
 SETTINGS = Settings(digest="")
 

@@ -11,12 +11,12 @@ import pytest
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.transforms import Create, ParDo
 
-from elmo.encoder import Encoder
-from elmo.outputs import output_names
-from elmo.sentences import Sentences
-from tests.oracle import Oracle
-from tests.refusal import refused
-from tests.transforms_helpers import (
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.model.outputs import output_names
+from elmo_beam.elmo.sentences import Sentences
+from tests.helpers.oracle import Oracle
+from tests.helpers.refusal import refused
+from tests.helpers.blocks import (
     TINY,
     Keep,
     local_pipeline,
@@ -26,11 +26,11 @@ from tests.transforms_helpers import (
     rows_of,
     tiny_model,
 )
-from transforms.embed import EmbeddedBlock, embed_block, sentences_of
-from transforms.normalize import SentenceBlock
-from transforms.schema import part_schema
-from transforms.settings import Settings
-from transforms.steps import ElmoHandler
+from elmo_beam.transforms.embed import EmbeddedBlock, embed_block, sentences_of
+from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.steps import ElmoHandler
 
 ALL = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
 LINES = [

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.transforms_helpers import TINY, embedded_block, make_settings, normalized, raw_block
-from transforms import formats
-from transforms.formats import FORMATS
-from transforms.schema import part_schema, vector_column, vector_type
-from transforms.settings import Settings
+from tests.helpers.blocks import TINY, embedded_block, make_settings, normalized, raw_block
+from elmo_beam.transforms import formats
+from elmo_beam.transforms.outputs.parquet import FORMATS
+from elmo_beam.transforms.outputs.schema import part_schema, vector_column, vector_type
+from elmo_beam.transforms.files.settings import Settings
 
 ALL = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
 LINES = [b"a first sentence of this part", b"\xff", "zweite Zeile, größer".encode(), b"", b"end"]

@@ -13,10 +13,10 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 from apache_beam.ml.transforms.base import MLTransform
 from apache_beam.testing.util import assert_that
 
-from elmo.encoder import Encoder
-from tests.refusal import refused
-from tests.transforms_helpers import local_pipeline, tiny_model
-from transforms.inference import ElmoEmbeddings, ElmoTexts
+from elmo_beam.elmo.encoder.encoder import Encoder
+from tests.helpers.refusal import refused
+from tests.helpers.blocks import local_pipeline, tiny_model
+from elmo_beam.transforms.inference import ElmoEmbeddings, ElmoTexts
 
 TEXTS = ["The bank\tof the river.", "", "Don't — naïve!", "The bank of the river.", "  "]
 TOKENS = [

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transforms.layout import BLOCK_NAME, PLAN_NAME, Layout, block_stem
+from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, block_stem
 
 SHARDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/")).map(
     "/in/".__add__

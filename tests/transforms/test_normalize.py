@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.transforms_helpers import (
+from tests.helpers.blocks import (
     make_settings,
     normalized,
     raw_block,
@@ -20,8 +20,8 @@ from tests.transforms_helpers import (
     rows_of,
     write_shard,
 )
-from transforms.accounts import REASONS
-from transforms.schema import sentence_schema
+from elmo_beam.transforms.accounts import REASONS
+from elmo_beam.transforms.outputs.schema import sentence_schema
 
 GOOD = b"good line number %d ."
 

@@ -12,7 +12,7 @@ import pytest
 from apache_beam import Create, FlatMap, Map, ParDo
 from apache_beam.testing.util import assert_that, equal_to
 
-from tests.transforms_helpers import (
+from tests.helpers.blocks import (
     Keep,
     embedded_block,
     local_pipeline,
@@ -22,10 +22,10 @@ from tests.transforms_helpers import (
     slow_blocks,
     write_shard,
 )
-from transforms.accounts import BlockKey, part_path, read_accounts
-from transforms.layout import Layout
-from transforms.normalize import SentenceBlock
-from transforms.plan import (
+from elmo_beam.transforms.accounts import BlockKey, part_path, read_accounts
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.plan import (
     Plan,
     Span,
     current_plan,
@@ -34,10 +34,10 @@ from transforms.plan import (
     recorded_plan,
     spans_of,
 )
-from transforms.read import CHANGED, RawBlock, read_span
-from transforms.settings import Settings
-from transforms.steps import PlanShards, ReadSentences, WriteBlocks, ahead
-from transforms.write import write_block
+from elmo_beam.transforms.read import CHANGED, RawBlock, read_span
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.steps import PlanShards, ReadSentences, WriteBlocks, ahead
+from elmo_beam.transforms.write import write_block
 
 TEXT = b"".join(b"line number %d\n" % i for i in range(100))
 RUN = make_settings(block_size=100)

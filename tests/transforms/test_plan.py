@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transforms_helpers import make_settings, write_shard
-from transforms.layout import Layout
-from transforms.plan import (
+from tests.helpers.blocks import make_settings, write_shard
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.plan import (
     Block,
     Plan,
     current_plan,
@@ -21,7 +21,7 @@ from transforms.plan import (
     spans_of,
     write_plan,
 )
-from transforms.shards import Shard, stat_shard
+from elmo_beam.transforms.inputs.shards import Shard, stat_shard
 
 BLOCKS = st.lists(st.builds(Block, *[st.integers(0, 1 << 60)] * 4), max_size=5)
 SETTINGS = make_settings(block_size=8)

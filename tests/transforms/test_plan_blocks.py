@@ -12,14 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.transforms_helpers import (
+from tests.helpers.blocks import (
     COMPRESSIONS,
     lines_of_bytes,
     make_settings,
     slow_blocks,
     write_shard,
 )
-from transforms.plan import CHUNK, Block, cut_blocks, make_plan
+from elmo_beam.transforms.plan import CHUNK, Block, cut_blocks, make_plan
 
 LINES = st.lists(st.integers(0, 12).map(lambda n: b"x" * n), max_size=30)
 TEXTS = st.one_of(

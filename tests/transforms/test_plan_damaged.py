@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.transforms_helpers import COMPRESSIONS, make_settings, write_shard
-from transforms.plan import Plan, make_plan
+from tests.helpers.blocks import COMPRESSIONS, make_settings, write_shard
+from elmo_beam.transforms.plan import Plan, make_plan
 
 TEXT = b"".join(b"line %d of a text that is long enough\n" % i for i in range(2000))
 

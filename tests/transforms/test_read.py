@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.transforms_helpers import (
+from tests.helpers.blocks import (
     COMPRESSIONS,
     HEAD,
     LIMIT,
@@ -19,9 +19,9 @@ from tests.transforms_helpers import (
     read_shard,
     write_shard,
 )
-from transforms.plan import make_plan
-from transforms.read import read_blocks
-from transforms.shards import TextStream, stat_shard
+from elmo_beam.transforms.plan import make_plan
+from elmo_beam.transforms.read import read_blocks
+from elmo_beam.transforms.inputs.shards import TextStream, stat_shard
 
 BOM = b"\xef\xbb\xbf"
 PIECES = [b"a", b"bc", b"\n", b"\r", b"\r\n", BOM, b"\0", b"\xff", "\u2028é".encode(), b"\x0b\x0c"]

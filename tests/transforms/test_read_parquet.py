@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.transforms_helpers import (
+from tests.helpers.blocks import (
     HEAD,
     LIMIT,
     make_settings,
@@ -18,10 +18,10 @@ from tests.transforms_helpers import (
     read_shard,
     rows_of,
 )
-from transforms.parquet_rows import ParquetRows
-from transforms.plan import Block, Plan, make_plan
-from transforms.read import read_blocks
-from transforms.shards import Damaged
+from elmo_beam.transforms.inputs.parquet import ParquetRows
+from elmo_beam.transforms.plan import Block, Plan, make_plan
+from elmo_beam.transforms.read import read_blocks
+from elmo_beam.transforms.inputs.shards import Damaged
 
 TEXTS = ["one two", "", None, "née", "last"]
 RAW = [b"one two", b"", None, "née".encode(), b"last"]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.transforms_helpers import (
+from tests.helpers.blocks import (
     HEAD,
     LIMIT,
     make_settings,
@@ -21,8 +21,8 @@ from tests.transforms_helpers import (
     rows_of,
     write_shard,
 )
-from transforms.accounts import REASONS
-from transforms.normalize import SentenceBlock
+from elmo_beam.transforms.accounts import REASONS
+from elmo_beam.transforms.normalize import SentenceBlock
 
 LONG = b"x" * (LIMIT + 1)
 CASES = [

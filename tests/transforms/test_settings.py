@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.transforms_helpers import make_settings
-from transforms.settings import COMPARED, LIMIT_LINE, Settings
+from tests.helpers.blocks import make_settings
+from elmo_beam.transforms.files.settings import COMPARED, LIMIT_LINE, Settings
 
 BASE = make_settings()
 CHANGES: dict[str, Any] = {

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from elmo.errors import UserError
-from tests.memory_files import FILES
-from tests.refusal import refused
-from tests.transforms_helpers import write_shard
-from transforms.shards import Damaged, Shard, cause_of, check_magic, expand_inputs, stat_shard
+from elmo_beam.elmo.errors import UserError
+from tests.helpers.memory_files import FILES
+from tests.helpers.refusal import refused
+from tests.helpers.blocks import write_shard
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, cause_of, check_magic, expand_inputs, stat_shard
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory_files import FAILING, FILES
-from tests.refusal import refused
-from tests.transforms_helpers import embedded_block, make_settings, normalized, raw_block
-from transforms import storage
-from transforms.accounts import is_done
-from transforms.layout import Layout
-from transforms.plan import Block, plan_shard
-from transforms.read import read_blocks
-from transforms.shards import Shard, expand_inputs, stat_shard
-from transforms.write import write_block
+from tests.helpers.memory_files import FAILING, FILES
+from tests.helpers.refusal import refused
+from tests.helpers.blocks import embedded_block, make_settings, normalized, raw_block
+from elmo_beam.transforms import storage
+from elmo_beam.transforms.accounts import is_done
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.plan import Block, plan_shard
+from elmo_beam.transforms.read import read_blocks
+from elmo_beam.transforms.inputs.shards import Shard, expand_inputs, stat_shard
+from elmo_beam.transforms.write import write_block
 
 REMOTE = "memory://store/out"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.refusal import refused
-from tests.transforms_helpers import LIMIT, make_settings
-from transforms.text import Rejected, Sentence, TextReader, check_language, normalize_nfc
+from tests.helpers.refusal import refused
+from tests.helpers.blocks import LIMIT, make_settings
+from elmo_beam.transforms.text import Rejected, Sentence, TextReader, check_language, normalize_nfc
 
 SPACES = [chr(c) for c in range(sys.maxunicode + 1) if chr(c).isspace()]
 CONTROLS = [chr(c) for c in range(0x100) if unicodedata.category(chr(c)) == "Cc"]

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from elmo.backend import tf
-from tests.transforms_helpers import TINY, embedded_block, make_settings, normalized, raw_block
-from transforms.formats import FORMATS
-from transforms.schema import part_schema
-from transforms.settings import Settings
-from transforms.tfrecord import parse
+from elmo_beam.elmo.backend import tf
+from tests.helpers.blocks import TINY, embedded_block, make_settings, normalized, raw_block
+from elmo_beam.transforms.outputs.parquet import FORMATS
+from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.outputs.tfrecord import parse
 
 LINES = [b"a first sentence", b"\xff", "zweite Zeile, größer. Dritte.".encode(), b"end"]
 TOKEN_OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")

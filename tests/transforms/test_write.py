@@ -12,19 +12,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.refusal import refused
-from tests.transforms_helpers import (
+from tests.helpers.refusal import refused
+from tests.helpers.blocks import (
     embedded_block,
     make_settings,
     normalized,
     raw_block,
 )
-from transforms.accounts import is_done, read_accounts
-from transforms.embed import EmbeddedBlock
-from transforms.formats import FORMATS, Format
-from transforms.layout import Layout
-from transforms.settings import Settings
-from transforms.write import file_digest, write_block
+from elmo_beam.transforms.accounts import is_done, read_accounts
+from elmo_beam.transforms.embed import EmbeddedBlock
+from elmo_beam.transforms.outputs.parquet import FORMATS, Format
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.write import file_digest, write_block
 
 RUN = make_settings(outputs=("elmo", "default"))
 LINES = [b"one two", b"", b"\xff", b"three", b"\xfe\xff"]

@@ -6,18 +6,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo.options import Options
-from elmo.sentences import Sentences
-from elmo.training.batches import Batch, BatchMaker, epoch_of_batches
-from tests.command import SMALL
-from tests.oracle import BEGIN_SENTENCE, END_SENTENCE, PADDING, characters_of
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.elmo.training.batches import Batch, BatchMaker, epoch_of_batches
+from tests.helpers.command import SMALL
+from tests.helpers.oracle import BEGIN_SENTENCE, END_SENTENCE, PADDING, characters_of
 
 VOCABULARY = ["<S>", "</S>", "<UNK>", "a", "bb", "ccc"]
 words = st.sampled_from(["a", "bb", "ccc", "unknown", "é", "x" * 60])
 corpora = st.lists(st.lists(words, min_size=1, max_size=9), min_size=1, max_size=12)
 
 
-def maker(sentences: list[list[str]], options: Options = SMALL) -> BatchMaker:
+def maker(sentences: list[list[str]], options: ModelOptions = SMALL) -> BatchMaker:
     return BatchMaker(Sentences.from_lists(sentences), VOCABULARY, options)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo.options import Options
-from elmo.sentences import Sentences
-from elmo.training.batches import Batch, BatchMaker
-from elmo.training.language_model import (
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.elmo.training.batches import Batch, BatchMaker
+from elmo_beam.elmo.training.language_model import (
     SOFTMAX_B,
     SOFTMAX_W,
     LanguageModel,
@@ -19,15 +19,15 @@ from elmo.training.language_model import (
     initial_arrays,
     tensors,
 )
-from tests.command import SMALL
-from tests.oracle import BEGIN_SENTENCE, END_SENTENCE, Oracle, characters_of, random_weights
+from tests.helpers.command import SMALL
+from tests.helpers.oracle import BEGIN_SENTENCE, END_SENTENCE, Oracle, characters_of, random_weights
 
 SENTENCES = [["the", "bank", "of", "the", "river"], ["yes"], ["a", "bank"]]
 VOCABULARY = ["<S>", "</S>", "<UNK>", "the", "a", "bank", "river"]
 TARGETS = {word: i for i, word in enumerate(VOCABULARY)}
 
 
-def model_of(options: Options, dtype: type = np.float32) -> LanguageModel:
+def model_of(options: ModelOptions, dtype: type = np.float32) -> LanguageModel:
     rng = np.random.default_rng(5)
     arrays = dict(random_weights(options).arrays)
     arrays = {name: arrays[name] for name in options.shapes()}
@@ -36,12 +36,12 @@ def model_of(options: Options, dtype: type = np.float32) -> LanguageModel:
     return LanguageModel(options, {name: a.astype(dtype) for name, a in arrays.items()})
 
 
-def batch_of(options: Options) -> Batch:
+def batch_of(options: ModelOptions) -> Batch:
     maker = BatchMaker(Sentences.from_lists(SENTENCES), VOCABULARY, options)
     return maker.batch(np.arange(len(SENTENCES)))
 
 
-def oracle_states(options: Options, direction: int) -> list[np.ndarray]:
+def oracle_states(options: ModelOptions, direction: int) -> list[np.ndarray]:
     """Each sentence's outputs of the top layer, from which its tokens and its end are predicted."""
     oracle = Oracle(random_weights(options))
     states = []
@@ -106,7 +106,7 @@ def test_perplexity_in_parts_is_that_of_the_whole(
 ) -> None:
     """However few rows a product with the whole vocabulary may have."""
     want = model_of(SMALL).perplexity([batch_of(SMALL)])
-    monkeypatch.setattr("elmo.training.language_model.LOGITS", most)
+    monkeypatch.setattr("elmo_beam.elmo.training.language_model.LOGITS", most)
     got = model_of(SMALL).perplexity([batch_of(SMALL)])
     assert got.forward == pytest.approx(want.forward, rel=1e-6)
     assert got.backward == pytest.approx(want.backward, rel=1e-6)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from elmo.errors import UserError
-from elmo.training.recipe import Recipe, parse_recipe
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.training.recipe import Recipe, parse_recipe
 
 
 def test_what_is_not_said_is_ours() -> None:

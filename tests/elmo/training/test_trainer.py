@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo.sentences import Sentences
-from elmo.training.batches import Batch, BatchMaker
-from elmo.training.language_model import (
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.elmo.training.batches import Batch, BatchMaker
+from elmo_beam.elmo.training.language_model import (
     draw_samples,
     initial_arrays,
     initial_softmax,
     tensors,
 )
-from elmo.training.recipe import Recipe
-from elmo.training.trainer import Trainer, learning_rate
-from tests.command import SMALL
+from elmo_beam.elmo.training.recipe import Recipe
+from elmo_beam.elmo.training.trainer import Trainer, learning_rate
+from tests.helpers.command import SMALL
 
 SENTENCES = [["the", "cat", "sat"], ["the", "dog", "ran", "off"], ["a", "cat", "ran"]] * 4
 VOCABULARY = ["<S>", "</S>", "<UNK>", "the", "cat", "ran", "a", "dog", "off"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo.errors import UserError
-from elmo.training.vocabulary import read_softmax, softmax_bytes, target_ids, vocabulary_of
-from tests.command import SMALL
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.training.vocabulary import read_softmax, softmax_bytes, target_ids, vocabulary_of
+from tests.helpers.command import SMALL
 
 SPECIAL = ["<S>", "</S>", "<UNK>"]
 

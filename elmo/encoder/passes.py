@@ -1,0 +1,95 @@
+"""Passes through the model: which sentences go together, and their vectors back in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.elmo.sentences import Sentences
+
+# A pass takes at most what this many tokens of usual text take. More rows are no faster, and with
+# passes of like size a job needs no more memory at a corpus's end than at its start.
+MOST_TOKENS = 12 << 10
+USUAL_TYPES, USUAL_SENTENCES = 1 / 4, 1 / 20  # per token
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The vectors that one pass gave, and what they cost.
+
+    rows: int64, which sentences of the input, in its order.
+    vectors: by output, float32 [tokens, dim], or [sentences, dim] for `default`.
+    steps: LSTM steps without sharing or padding, both directions; nodes: steps taken.
+    lookups, misses: distinct tokens looked up in the cache, and those not found there.
+    """
+
+    rows: np.ndarray
+    vectors: dict[str, np.ndarray]
+    steps: int
+    nodes: int
+    lookups: int
+    misses: int
+
+    def output_rows(self, name: str, sentences: Sentences) -> np.ndarray:
+        """int64: which rows, among those of all the sentences, an output's vectors are."""
+        return self.rows if name == SENTENCE_OUTPUT else sentences.positions(self.rows)
+
+
+class SentenceEncoder(Protocol):
+    """What turns sentences into vectors: the native encoder, or a module's own."""
+
+    options: ModelOptions
+
+    def passes(self, sentences: Sentences, outputs: Sequence[str]) -> Iterator[Encoded]:
+        """Vectors of the sentences, in passes that fit into memory; each sentence in one."""
+
+
+def in_order(passes: Iterable[Encoded], sentences: Sentences) -> dict[str, np.ndarray]:
+    """The vectors of all passes over the sentences, by output, in the sentences' order."""
+    vectors: dict[str, np.ndarray] = {}
+    for encoded in passes:
+        for name, own in encoded.vectors.items():
+            if name not in vectors:
+                vectors[name] = unfilled(name, sentences, own.shape[1])
+            vectors[name][encoded.output_rows(name, sentences)] = own
+    return vectors
+
+
+def unfilled(name: str, sentences: Sentences, dim: int) -> np.ndarray:
+    """An empty array for an output: float32 [tokens, dim], or [sentences, dim] for `default`."""
+    rows = len(sentences) if name == SENTENCE_OUTPUT else len(sentences.ids)
+    return np.empty((rows, dim), np.float32)
+
+
+def pass_end(
+    options: ModelOptions, sentences: Sentences, start: int, outputs: list[str], memory: int
+) -> int:
+    """The sentence before which a pass that begins at `start` must end to fit into `memory` bytes.
+
+    At least one sentence always goes through.
+    """
+    # `default` as if a token had one. Both directions' layers at the nodes, and their mix.
+    token_dims = sum(output_dim(options, name) for name in outputs)
+    per_token = 4 * (token_dims + 2 * (options.n_layers + 1) * options.projection_dim)
+    # Both directions at once: rows of the first layer's tables, gates of the widest levels.
+    per_type = 4 * (2 * 4 * options.lstm_dim + options.projection_dim)
+    per_row = 2 * 4 * (3 * 4 + 6) * options.lstm_dim  # gates with their temporaries; cells
+    usual = per_token + USUAL_TYPES * per_type + USUAL_SENTENCES * per_row
+    budget = min(memory, MOST_TOKENS * usual)
+    begin = sentences.offsets[start]
+    end = int(begin + budget // per_token) + 1
+    ids = sentences.ids[begin:end]
+    first_seen = np.zeros(len(ids) + 1, np.int64)
+    first_seen[np.unique(ids, return_index=True)[1] + 1] = 1
+    types = np.cumsum(first_seen)
+    stop = max(int(np.searchsorted(sentences.offsets, end, "right")) - 1, start)
+    tokens = sentences.offsets[start : stop + 1] - begin
+    rows = np.arange(len(tokens))
+    needed = tokens * per_token + types[tokens] * per_type + rows * per_row
+    fit = int(np.searchsorted(needed, budget, "right")) - 1
+    return min(start + max(fit, 1), len(sentences))

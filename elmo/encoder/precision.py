@@ -1,0 +1,54 @@
+"""The precision of the LSTMs' matrix products: float32, or bfloat16 on processors that have it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from elmo_beam.elmo.errors import ArgumentError, UserError
+
+PRECISIONS = ("float32", "bfloat16")
+INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
+# Instruction sets that a user may limit oneDNN to; it aborts where a kernel is then missing.
+LESSER_ISAS = {
+    "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI",
+}  # fmt: skip
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def check_precision(precision: str) -> None:
+    """Refuse a precision that this processor would have to emulate: slower than float32.
+
+    Raises ArgumentError for an unknown one, UserError for one that is not to be had here.
+    """
+    if precision not in PRECISIONS:
+        raise ArgumentError(f"`precision` {precision!r} must be one of {', '.join(PRECISIONS)}")
+    if precision == "float32":
+        return
+    reason = None
+    if not INSTRUCTIONS & _processor_flags():
+        reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
+    elif os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
+        reason = "TF_ENABLE_ONEDNN_OPTS turns TensorFlow's kernels for it off"
+    elif (isa := _isa()) in LESSER_ISAS:
+        reason = f"oneDNN is limited to {isa}"
+    if reason:
+        raise UserError(
+            f"`precision` {precision} would be slower than float32 on {platform.node()} "
+            f"({reason}): leave it out"
+        )
+
+
+def _isa() -> str:
+    """The instruction set that the environment limits oneDNN to; the newer variable goes first."""
+    names = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+    return next((os.environ[name].upper() for name in names if os.environ.get(name)), "")
+
+
+def _processor_flags() -> set[str]:
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return set()
+    return {word for line in lines if line.startswith("flags") for word in line.split()}

@@ -1,0 +1,116 @@
+"""Model handles: `default`, a folder of any known format, or the URL of a TF-Hub module."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from elmo_beam.elmo.encoder import DEFAULT_MEMORY
+from elmo_beam.elmo.encoder.precision import check_precision
+from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.model.options import ModelOptions
+
+if TYPE_CHECKING:  # they import NumPy and TensorFlow, which --help must not wait for
+    from elmo_beam.elmo.encoder.encoder import Encoder
+    from elmo_beam.elmo.encoder.passes import SentenceEncoder
+    from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
+    from elmo_beam.elmo.model.weights import Weights
+
+DEFAULT_MODEL = "default"
+DEFAULT_FOLDER = Path(__file__).parents[1] / "default"
+ENCODERS = ("native", "module")
+# Each format by a file that its folders hold, in the order in which they are tried. The module
+# defines FORMAT, and is imported only when a folder has the file.
+MODEL_FORMATS = {
+    "saved_model.pb": "elmo_beam.elmo.formats.hub_module",
+    "options.json": "elmo_beam.elmo.formats.bilm_hdf5",
+}
+
+
+def model_folder(handle: str) -> Path:
+    """The local folder of a handle; UserError if there is none."""
+    if handle == DEFAULT_MODEL:
+        return DEFAULT_FOLDER
+    if "://" in handle and not handle.startswith("file://"):
+        from elmo_beam.elmo.formats.hub_module import resolve_module
+
+        return resolve_module(handle)
+    folder = Path(handle.removeprefix("file://"))
+    if not folder.is_dir():
+        raise UserError(
+            f"no model folder {handle}: give a folder, the URL of a TF-Hub module, or 'default'"
+        )
+    return folder
+
+
+def read_weights(
+    handle: str, encoder: str = "native", options: ModelOptions | None = None
+) -> Weights:
+    """The weights of a handle's model.
+
+    encoder: "module" leaves out the comparison of a module with the native encoder. options: a
+    module's, if they are known already. Raises UserError.
+    """
+    folder = model_folder(handle)
+    if encoder == "module":
+        return _own_encoder(handle, folder).read(folder)
+    return _format_of(folder).read(folder, options)
+
+
+def load_encoder(
+    handle: str = DEFAULT_MODEL, *, memory: int = DEFAULT_MEMORY, precision: str = "float32"
+) -> Encoder:
+    """The native encoder for a model: lists of tokens in, vectors out.
+
+    handle: `default`, a folder, or the URL of a TF-Hub module. memory: bytes that the vectors of
+    one pass through the model may take. precision: "float32" or "bfloat16". Raises UserError if the
+    model cannot be read or this processor lacks the precision.
+    """
+    from elmo_beam.elmo.encoder.encoder import Encoder
+
+    check_precision(precision)
+    return Encoder(read_weights(handle), memory, precision)
+
+
+def load_sentence_encoder(
+    handle: str,
+    encoder: str,
+    memory: int,
+    options: ModelOptions | None = None,
+    digest: str | None = None,
+    precision: str = "float32",
+) -> SentenceEncoder:
+    """The encoder of a handle's model, ready to run.
+
+    Raises UserError if the weights' digest is not `digest`, or this processor lacks `precision`.
+    """
+    check_precision(precision)
+    weights = read_weights(handle, encoder, options)
+    if digest is not None and weights.digest != digest:
+        raise UserError(
+            f"model {handle} is not the same here ({weights.digest[:12]}) as where the command "
+            f"runs ({digest[:12]}): put the same model on every worker"
+        )
+    if encoder == "module":
+        folder = model_folder(handle)
+        return _own_encoder(handle, folder).load(folder, weights.options, memory)
+    from elmo_beam.elmo.encoder.encoder import Encoder
+
+    return Encoder(weights, memory, precision)
+
+
+def _format_of(folder: Path) -> ModelFormat:
+    for file, module in MODEL_FORMATS.items():
+        if (folder / file).is_file():
+            found: ModelFormat = import_module(module).FORMAT
+            return found
+    expected = " or ".join(MODEL_FORMATS)
+    raise UserError(f"no model in folder {folder}: it holds no {expected}")
+
+
+def _own_encoder(handle: str, folder: Path) -> OwnEncoder:
+    own = _format_of(folder).own_encoder
+    if own is None:
+        raise ArgumentError(f"`encoder` module needs a TF-Hub module, and {handle} is not one")
+    return own

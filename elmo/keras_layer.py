@@ -1,0 +1,191 @@
+"""ELMo as a Keras layer: strings in, vectors out; frozen, or trained in part or in full."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import keras
+import numpy as np
+
+from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
+from elmo_beam.elmo.layers.character_cnn import Tensors, encode_characters, string_character_ids
+from elmo_beam.elmo.layers.padded_lstm import lstm_stack
+from elmo_beam.elmo.model.characters import boundary_ids
+from elmo_beam.elmo.model.options import ModelOptions, parse_options
+from elmo_beam.elmo.model.outputs import (
+    SENTENCE_OUTPUT,
+    TOKEN_OUTPUT,
+    checked_outputs,
+    layer_of,
+    output_dim,
+)
+from elmo_beam.elmo.model.weights import MIX_SCALING, MIX_WEIGHTS, expected_shapes
+
+TRAINABLE = ("mix", "all", False)
+
+
+@keras.saving.register_keras_serializable("elmo_beam")
+class ElmoLayer(keras.layers.Layer):
+    """Vectors of sentences, the same as the encoder's.
+
+    Takes strings: [batch], each a sentence of tokens separated by spaces, or [batch, length],
+    tokens padded with "" after a sentence's end. Gives float32 [batch, length, dim] with a mask of
+    the real tokens, zero at padding; for output `default` [batch, dim].
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        output: str = "elmo",
+        trainable: str | bool = "mix",
+        options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Read the weights and make them the layer's own.
+
+        model: a handle, as for `load_encoder`. output: one of the model's outputs. trainable: "mix"
+        (each layer's share in `elmo`, and its scale), "all" (the biLM too) or False. options: for
+        Keras, which rebuilds a saved layer from them and then loads its weights, so that the model
+        itself is no longer needed. Raises UserError.
+        """
+        if trainable not in TRAINABLE:
+            raise ArgumentError(f'`trainable` {trainable!r} must be "mix", "all" or False')
+        super().__init__(trainable=bool(trainable), **kwargs)
+        self.model, self.output_name, self.trains = model, output, trainable
+        self.options, arrays = _options_and_arrays(model, options)
+        checked_outputs(self.options, [output])
+        self.supports_masking = True
+        self.arrays = {
+            name: self.add_weight(
+                name=name.replace("/", "."),
+                shape=shape,
+                initializer=_constant(arrays[name]) if name in arrays else "zeros",
+                trainable=trainable == "all" or (trainable == "mix" and name in _MIX),
+            )
+            for name, shape in expected_shapes(self.options).items()
+        }
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The vectors. In training, the LSTMs use their own, faster backward pass."""
+        tokens = _padded(tf.convert_to_tensor(inputs))
+        mask = _mask_of(tokens)
+        tensors = {name: tf.convert_to_tensor(array) for name, array in self.arrays.items()}
+        vectors, layers = _bilm(self.options, tensors, tokens, mask, bool(training))
+        real = tf.cast(mask, vectors.dtype)[..., tf.newaxis]
+        if self.output_name == TOKEN_OUTPUT:
+            return vectors * real
+        if self.output_name.startswith("lstm_outputs"):
+            return layers[layer_of(self.output_name)] * real
+        levels = [tf.concat([vectors, vectors], axis=-1), *layers]
+        shares = tf.unstack(tf.nn.softmax(tensors[MIX_WEIGHTS]), len(levels))
+        mixed = tf.add_n([share * level for share, level in zip(shares, levels, strict=True)])
+        elmo = tensors[MIX_SCALING] * mixed * real
+        if self.output_name != SENTENCE_OUTPUT:
+            return elmo
+        return tf.math.divide_no_nan(tf.reduce_sum(elmo, 1), tf.reduce_sum(real, 1))
+
+    def compute_mask(self, inputs: tf.Tensor, previous_mask: Any = None) -> Any:
+        """Bool [batch, length], true for real tokens; None for `default`."""
+        if self.output_name == SENTENCE_OUTPUT or isinstance(inputs, keras.KerasTensor):
+            return None
+        return _mask_of(_padded(tf.convert_to_tensor(inputs)))
+
+    def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
+        """Shape and dtype of the vectors."""
+        dim = output_dim(self.options, self.output_name)
+        batch, *length = inputs.shape
+        if self.output_name == SENTENCE_OUTPUT:
+            return keras.KerasTensor((batch, dim), self.compute_dtype)
+        return keras.KerasTensor((batch, length[0] if length else None, dim), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is rebuilt from; Keras saves its weights."""
+        return {
+            **super().get_config(),
+            "model": self.model,
+            "output": self.output_name,
+            "trainable": self.trains,
+            "options": self.options.to_json(),
+            "frozen": bool(self.trains) and not self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ElmoLayer:
+        """The layer of a config; one that was frozen after it was built is frozen again."""
+        given = {name: value for name, value in config.items() if name != "frozen"}
+        layer = cls(**given)
+        if config.get("frozen"):
+            layer.trainable = False
+        return layer
+
+
+def _options_and_arrays(
+    model: str, options: dict[str, Any] | None
+) -> tuple[ModelOptions, dict[str, np.ndarray]]:
+    """A new layer's, from its model; a saved layer's options, with arrays if the model is there.
+
+    A layer that is cloned rather than loaded starts from the model's arrays as the first one did.
+    """
+    if options is None:
+        weights = read_weights(model)
+        return weights.options, weights.arrays
+    saved = parse_options(json.dumps(options), "the saved layer's options")
+    try:
+        weights = read_weights(model, options=saved)
+    except UserError:
+        return saved, {}
+    return saved, weights.arrays if weights.options == saved else {}
+
+
+_MIX = (MIX_WEIGHTS, MIX_SCALING)
+
+
+def _constant(array: np.ndarray) -> Any:
+    return lambda shape, dtype=None: tf.cast(tf.constant(array), dtype or tf.float32)
+
+
+def _padded(strings: tf.Tensor) -> tf.Tensor:
+    """Strings [batch] or [batch, length] to tokens [batch, length], padded with ""."""
+    if strings.shape.rank == 1:
+        split = tf.strings.split(strings, " ")
+        tokens = tf.ragged.boolean_mask(split, tf.strings.length(split) > 0)
+        return tokens.to_tensor("")
+    return strings
+
+
+def _mask_of(tokens: tf.Tensor) -> tf.Tensor:
+    """Bool [batch, length]: what stands before the first "" of its sentence."""
+    return tf.math.cumprod(tf.cast(tokens != "", tf.int32), axis=1) > 0
+
+
+def _bilm(
+    options: ModelOptions,
+    tensors: Tensors,
+    tokens: tf.Tensor,
+    mask: tf.Tensor,
+    training: bool,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Token vectors [batch, length, projection_dim], and each layer's […, 2 × projection_dim]."""
+    distinct, indices = tf.unique(tf.reshape(tokens, [-1]))
+    ids = string_character_ids(distinct, options.max_characters)
+    table = encode_characters(
+        options, tensors, tf.concat([boundary_ids(options.max_characters), ids], axis=0)
+    )
+    rows = tf.transpose(tf.reshape(indices, tf.shape(tokens))) + 2  # <S> and </S> come first
+    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    directions = []
+    for direction in (0, 1):
+        own = tf.reverse_sequence(rows, lengths, 0, 1) if direction else rows
+        boundary = tf.fill([1, tf.shape(rows)[1]], direction)
+        x = tf.gather(table, tf.concat([boundary, own], axis=0))
+        outputs = [y[1:] for y in lstm_stack(options, tensors, direction, x, training)]
+        if direction:
+            outputs = [tf.reverse_sequence(y, lengths, 0, 1) for y in outputs]
+        directions.append(outputs)
+    layers = [
+        tf.transpose(tf.concat(pair, -1), [1, 0, 2]) for pair in zip(*directions, strict=True)
+    ]
+    return tf.transpose(tf.gather(table, rows), [1, 0, 2]), layers

@@ -1,0 +1,1 @@
+"""The biLM's layers in TensorFlow."""

@@ -1,0 +1,1 @@
+"""What a biLM is: its options, weights, outputs and characters."""

@@ -1,0 +1,45 @@
+"""Tokens to character ids, as ELMo's authors number them (bilm-tf, UnicodeCharsVocabulary).
+
+A token is its UTF-8 bytes between a begin and an end mark, padded to a fixed length. Every id is
+one higher than the byte, so that 0 means "no token".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = 257, 258, 259, 260, 261
+
+
+def token_bytes(token: str, max_characters: int) -> bytes:
+    """The bytes of a token that the model sees: the first `max_characters` - 2, 48 as published.
+
+    A cut may split a character, as in the authors' code; lone surrogates are left out.
+    """
+    return token.encode("utf-8", "ignore")[: max_characters - 2]
+
+
+def character_ids(tokens: Sequence[bytes], length: int) -> np.ndarray:
+    """int32 [len(tokens), length]: begin mark, bytes + 1, end mark, padding.
+
+    `length` must be at least the longest token's bytes + 2.
+    """
+    sizes = np.fromiter((len(t) for t in tokens), np.int64, len(tokens))
+    ids = np.full((len(tokens), length), PADDING, np.int32)
+    ids[:, 0] = BEGIN_WORD
+    rows = np.repeat(np.arange(len(tokens)), sizes)
+    columns = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 1
+    ids[rows, columns] = np.frombuffer(b"".join(tokens), np.uint8).astype(np.int32) + 1
+    ids[np.arange(len(tokens)), sizes + 1] = END_WORD
+    return ids
+
+
+def boundary_ids(length: int) -> np.ndarray:
+    """int32 [2, length]: the two tokens around a sentence, <S> and </S>."""
+    ids = np.full((2, length), PADDING, np.int32)
+    ids[:, 0] = BEGIN_WORD
+    ids[:, 1] = BEGIN_SENTENCE, END_SENTENCE
+    ids[:, 2] = END_WORD
+    return ids

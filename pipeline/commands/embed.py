@@ -1,0 +1,48 @@
+"""`elmo-beam embed`: text shards to part files of vectors."""
+
+from __future__ import annotations
+
+import argparse
+
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.console import complain, say
+from elmo_beam.pipeline.terminal.flags import add_files, add_settings, required, settings_of
+from elmo_beam.pipeline.terminal.status_line import StatusLine
+from elmo_beam.pipeline.terminal.stopping import Stopper
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Inputs, output and every setting."""
+    add_files(parser)
+    add_settings(parser)
+    parser.add_argument("--overwrite", action="store_true", help="start over in --output")
+
+
+def run(args: argparse.Namespace, stop: Stopper) -> int:
+    """0 only if every line of every input is accounted for."""
+    stop.describe = lambda: "stopped before anything was done; the same command continues"
+    required(args, "inputs", "output")
+    settings = settings_of(args)
+
+    from elmo_beam.pipeline.job.job import Job
+    from elmo_beam.pipeline.job.manifest import problems
+    from elmo_beam.pipeline.job.run import run_job
+    from elmo_beam.pipeline.job.summary import summary
+
+    flags = tuple(args.beam_flags)
+    job = Job(tuple(args.inputs), args.output, settings, args.overwrite, flags)
+    layout, state, session = run_job(job, stop, StatusLine())
+    say(summary(layout, state, session))
+    lines = problems(state)
+    for line in lines:
+        complain(line)
+    return 1 if lines else 0
+
+
+COMMAND = Command(
+    summary="embed text shards; the same command continues a run",
+    description="Embed text shards. Run again, the same command continues where it stopped.",
+    add_flags=add_flags,
+    run=run,
+    epilog="Any other flag goes to Beam: --runner FlinkRunner --flink_master HOST:PORT …",
+)

@@ -1,0 +1,112 @@
+"""`elmo-beam evaluate`: a model's perplexity on text, and a part-of-speech probe of each layer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.console import complain, say
+from elmo_beam.pipeline.terminal.flag_types import count, path
+from elmo_beam.pipeline.terminal.flags import DEFAULTS, add_precision, add_text, text_settings_of
+from elmo_beam.pipeline.terminal.status_line import StatusLine
+from elmo_beam.pipeline.terminal.stopping import Stopper
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The model, and what to measure it by."""
+    parser.add_argument("--model", default=DEFAULTS.model, metavar="HANDLE", help="as for embed")
+    add_precision(parser)
+    parser.add_argument(
+        "--input",
+        dest="inputs",
+        action="append",
+        default=[],
+        type=path,
+        metavar="FILE",
+        help="text to predict",
+    )
+    parser.add_argument("--output", type=path, metavar="FILE", help="write the figures as JSON")
+    for part, use in (("train", "fit on"), ("dev", "choose by"), ("test", "measure on")):
+        parser.add_argument(
+            f"--conllu_{part}",
+            type=path,
+            metavar="FILE",
+            help=f"CoNLL-U to {use}; also .gz, .bz2, .zst",
+        )
+    parser.add_argument(
+        "--sentences", type=count, metavar="N", help="fit on the first N of --conllu_train only"
+    )
+    add_text(parser)
+
+
+def run(args: argparse.Namespace, stop: Stopper) -> int:
+    """Print the figures, and write them where --output says."""
+    _check(args)
+    text = text_settings_of(args)
+    if args.output and not os.path.isdir(os.path.dirname(os.path.abspath(args.output))):
+        raise UserError(f"`output` {args.output}: there is no such local folder: create it first")
+
+    from elmo_beam.elmo.encoder.encoder import Encoder
+    from elmo_beam.elmo.encoder.precision import check_precision
+    from elmo_beam.elmo.formats.handles import read_weights
+    from elmo_beam.pipeline.training import evaluation
+    from elmo_beam.pipeline.training.start import enough_memory
+    from elmo_beam.transforms.inputs.conllu import read_conllu
+    from elmo_beam.transforms.inputs.shards import expand_inputs
+
+    files = (args.conllu_train, args.conllu_dev, args.conllu_test)
+    limits = (args.sentences, None, None)
+    tagged = [read_conllu(f, n) if f else [] for f, n in zip(files, limits, strict=True)]
+    paths = expand_inputs(args.inputs)
+    if args.conllu_train:
+        check_precision(args.precision)
+    code = 0
+    with enough_memory():
+        weights = read_weights(args.model)
+        figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
+        if paths:
+            try:
+                found = evaluation.perplexity_of(args.model, weights, paths, text, StatusLine())
+                figures["perplexity"] = found
+                say(evaluation.perplexity_line(found))
+            except UserError as error:
+                if not args.conllu_train:
+                    raise
+                complain(str(error))
+                code = 1
+        if args.conllu_train:
+            encoder = Encoder(weights, precision=args.precision)
+            figures["probe"] = evaluation.probe_of(encoder, *tagged)
+            say(evaluation.probe_table(figures["probe"]))
+    if args.output:
+        Path(args.output).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return code
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises ArgumentError for flags that are missing, or need others."""
+    if not args.inputs and not args.conllu_train:
+        raise ArgumentError(
+            "nothing to measure by: give `inputs`, or `conllu_train` and `conllu_test`"
+        )
+    if bool(args.conllu_train) != bool(args.conllu_test):
+        raise ArgumentError("`conllu_train` and `conllu_test` go together: give both")
+    for flag in ("conllu_dev", "sentences", "precision"):
+        if getattr(args, flag) not in (None, DEFAULTS.precision) and not args.conllu_train:
+            raise ArgumentError(
+                f"`{flag}` is for the probe: give `conllu_train` and `conllu_test` too"
+            )
+
+
+COMMAND = Command(
+    summary="measure a model: perplexity on text, a part-of-speech probe of each layer",
+    description="Measure a model: its perplexity on text (--input), and how well a linear "
+    "classifier predicts parts of speech from each of its layers (--conllu_train, --conllu_test).",
+    add_flags=add_flags,
+    run=run,
+)

@@ -1,0 +1,44 @@
+"""`elmo-beam inspect`: a run in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.console import say
+from elmo_beam.pipeline.terminal.flag_types import count, word
+from elmo_beam.pipeline.terminal.flags import add_run
+from elmo_beam.pipeline.terminal.stopping import Stopper
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The run, and what to show of it."""
+    add_run(parser)
+    parser.add_argument("--rows", type=count, default=3, metavar="N", help="rows to show (3)")
+    parser.add_argument(
+        "--word",
+        type=word,
+        metavar="WORD",
+        help="show the nearest neighbours of a word in its contexts",
+    )
+
+
+def run(args: argparse.Namespace, stop: Stopper) -> int:
+    """Print accounts, settings, columns and rows, or the neighbours of a word."""
+    from elmo_beam.pipeline.report.neighbours import neighbours
+    from elmo_beam.pipeline.report.overview import overview
+    from elmo_beam.transforms.run_reader import open_run
+
+    opened = open_run(args.output, allow_incomplete=True)
+    shown = overview(opened, args.rows) if args.word is None else neighbours(opened, args.word)
+    for line in shown:
+        say(line)
+    return 0
+
+
+COMMAND = Command(
+    summary="show a run",
+    description="Show a run's accounts, settings, columns and rows, or a word and its neighbours.",
+    add_flags=add_flags,
+    run=run,
+)

@@ -1,0 +1,49 @@
+"""`elmo-beam plan`: what a run would do, without running it."""
+
+from __future__ import annotations
+
+import argparse
+
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.console import complain, say
+from elmo_beam.pipeline.terminal.flag_types import number
+from elmo_beam.pipeline.terminal.flags import add_files, add_settings, required, settings_of
+from elmo_beam.pipeline.terminal.stopping import Stopper
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Those of `embed`, and a rate."""
+    add_files(parser)
+    add_settings(parser)
+    # Accepted and ignored, so that a command line of `embed` need not be edited.
+    parser.add_argument("--overwrite", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--rate", type=number, metavar="N", help="tokens per second, to say how long it would take"
+    )
+
+
+def run(args: argparse.Namespace, stop: Stopper) -> int:
+    """1 if a file is damaged."""
+    required(args, "inputs")
+    settings = settings_of(args)
+
+    from elmo_beam.pipeline.job.forecast import described, forecast_of
+    from elmo_beam.pipeline.job.manifest import damage_line
+    from elmo_beam.transforms.inputs.shards import expand_inputs
+    from elmo_beam.transforms.settings_checks import resolved
+
+    paths = expand_inputs(args.inputs)
+    settings = resolved(settings)
+    forecast = forecast_of(paths, settings)
+    say(described(forecast, settings, args.rate))
+    for path, cause in forecast.damaged:
+        complain(damage_line(path, cause))
+    return 1 if forecast.damaged else 0
+
+
+COMMAND = Command(
+    summary="say what a run would do",
+    description="Read and tokenize the input, and say what `embed` with these flags would do.",
+    add_flags=add_flags,
+    run=run,
+)

@@ -1,0 +1,26 @@
+"""`elmo-beam report`: a run as one page of HTML, which needs nothing beside it."""
+
+from __future__ import annotations
+
+import argparse
+
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.console import say
+from elmo_beam.pipeline.terminal.flags import add_run
+from elmo_beam.pipeline.terminal.stopping import Stopper
+
+
+def run(args: argparse.Namespace, stop: Stopper) -> int:
+    """Write DIR/report.html."""
+    from elmo_beam.pipeline.report.page import write_report
+
+    say(write_report(args.output))
+    return 0
+
+
+COMMAND = Command(
+    summary="write a run as one page of HTML, DIR/report.html",
+    description="Write DIR/report.html: accounts, sentence lengths, a map of words, rejects.",
+    add_flags=add_run,
+    run=run,
+)

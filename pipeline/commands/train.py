@@ -1,0 +1,63 @@
+"""`elmo-beam train`: text shards to a biLM in the published layout."""
+
+from __future__ import annotations
+
+import argparse
+
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.flag_types import number, path
+from elmo_beam.pipeline.terminal.flags import add_files, add_text, required, text_settings_of
+from elmo_beam.pipeline.terminal.status_line import StatusLine
+from elmo_beam.pipeline.terminal.stopping import Stopper
+
+MOST_EPOCHS = 1_000_000
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Inputs, output, the model's shape and how to train it."""
+    add_files(parser)
+    parser.add_argument(
+        "--options",
+        type=path,
+        metavar="FILE",
+        help="an options.json: the model's shape, and dropout, clipping and the like (the default "
+        "model's)",
+    )
+    parser.add_argument(
+        "--init_from", type=path, metavar="HANDLE", help="start from the weights of this model"
+    )
+    parser.add_argument(
+        "--epochs", type=number, default=10.0, metavar="N", help="passes over the text, as 0.5 (10)"
+    )
+    add_text(parser)
+    parser.set_defaults(max_tokens=128, long_sentences="split")
+
+
+def run(args: argparse.Namespace, stop: Stopper) -> int:
+    """0 when all epochs are done."""
+    required(args, "inputs", "output")
+    if args.epochs > MOST_EPOCHS:
+        raise ArgumentError(f"`epochs` {args.epochs:g} is more than {MOST_EPOCHS:,}")
+    text = text_settings_of(args)
+
+    from elmo_beam.pipeline.training.start import TrainingJob, train
+
+    job = TrainingJob(
+        inputs=tuple(args.inputs),
+        output=args.output,
+        text=text,
+        epochs=args.epochs,
+        options_file=args.options,
+        init_from=args.init_from,
+    )
+    train(job, stop, StatusLine())
+    return 0
+
+
+COMMAND = Command(
+    summary="train a biLM on text shards; the same command continues",
+    description="Train a biLM. Run again, the same command continues from its checkpoint.",
+    add_flags=add_flags,
+    run=run,
+)

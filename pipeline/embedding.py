@@ -1,0 +1,202 @@
+"""`elmo_beam.embed`: the whole job, called from Python.
+
+The job runs in a process of its own, started with its settings as data. So the caller keeps its
+signal handlers, its threads and its environment, and its script needs no `__main__` guard.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.pipeline.job.job import Job
+from elmo_beam.pipeline.terminal.status_line import StatusLine
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.run_reader import Run, open_run
+from elmo_beam.transforms.settings_checks import check_settings
+
+StrPath = str | os.PathLike[str]
+STOP_WITHIN = 30  # seconds; a cluster takes its time to cancel a job
+# Without the current folder on the module path, where any file may have the name of a module.
+CHILD = (
+    "import sys; sys.path[:] = [p for p in sys.path if p]; "
+    "from elmo_beam.pipeline.job.child import main; main()"
+)
+
+
+class IncompleteRun(UserError):
+    """A job that ended, but not every line of every input is accounted for.
+
+    run: what there is of it. problems: one line for each thing that is missing. The same call
+    finishes the run once they are fixed.
+    """
+
+    def __init__(self, run: Run, problems: list[str]) -> None:
+        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        super().__init__(f"the run in {run.layout.root} is not complete: {problems[0]}{more}")
+        self.run, self.problems = run, problems
+
+
+def embed(
+    inputs: StrPath | Sequence[StrPath],
+    output: StrPath,
+    *,
+    model: str = "default",
+    outputs: Sequence[str] = ("elmo",),
+    encoder: str = "native",
+    precision: str = "float32",
+    memory: int = 1 << 30,
+    format: str = "parquet",
+    dtype: str = "float32",
+    block_size: int = 256 << 10,
+    normalize: str = "nfc",
+    tokenizer: str = "moses",
+    language: str = "en",
+    split_sentences: bool = False,
+    max_tokens: int = 5000,
+    long_sentences: str = "reject",
+    pad_to: int | None = None,
+    text_field: str = "text",
+    text_column: str = "text",
+    id_field: str | None = None,
+    overwrite: bool = False,
+    beam_options: Sequence[str] | Mapping[str, object] | None = None,
+    progress: bool = True,
+) -> Run:
+    """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
+
+    inputs: paths, globs or URLs. output: a folder or URL. model to id_field: as `Settings` has
+    them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
+    flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
+    standard error.
+
+    Raises ArgumentError for wrong arguments, before anything starts; IncompleteRun if something is
+    missing at the end, a damaged file for instance; UserError for everything else, such as a folder
+    in use. KeyboardInterrupt stops the job, and the same call continues it.
+    """
+    settings = Settings(
+        model=model,
+        encoder=encoder,
+        precision=precision,
+        memory=memory,
+        outputs=_names(outputs),
+        format=format,
+        dtype=dtype,
+        block_size=block_size,
+        normalize=normalize,
+        tokenizer=tokenizer,
+        language=language,
+        split_sentences=split_sentences,
+        max_tokens=max_tokens,
+        long_sentences=long_sentences,
+        pad_to=pad_to,
+        text_field=text_field,
+        text_column=text_column,
+        id_field=id_field,
+    )
+    check_settings(settings)
+    named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    if not named:
+        raise ArgumentError("`inputs` is empty: name a file or a glob")
+    job = Job(
+        inputs=tuple(os.fspath(path) for path in named),
+        output=os.fspath(output),
+        settings=settings,
+        overwrite=overwrite,
+        beam_flags=tuple(_beam_flags(beam_options)),
+    )
+    problems = _run_in_child(job, progress)
+    run = open_run(job.output, allow_incomplete=True)
+    if problems:
+        raise IncompleteRun(run, problems)
+    return run
+
+
+def _names(outputs: Sequence[str]) -> tuple[str, ...]:
+    """Names of outputs; a string is the one name that it is."""
+    return (outputs,) if isinstance(outputs, str) else tuple(outputs)
+
+
+def _beam_flags(options: Sequence[str] | Mapping[str, object] | None) -> list[str]:
+    """Beam's options as its command line takes them."""
+    if isinstance(options, str):
+        raise ArgumentError("`beam_options` is a string: give a list of flags, or a mapping")
+    if not isinstance(options, Mapping):
+        return list(options or ())
+    flags = []
+    for name, value in options.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is True:
+                flags.append(f"--{name}")
+            elif one is not None and one is not False:
+                text = json.dumps(one) if isinstance(one, dict) else str(one)
+                flags.append(f"--{name}={text}")
+    return flags
+
+
+def _run_in_child(job: Job, progress: bool) -> list[str]:
+    """Run the job in a process of its own; the problems that it found. UserError if it failed."""
+    events, events_of_child = os.pipe()
+    with tempfile.TemporaryFile() as log, open(events, encoding="utf-8") as received:
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(events_of_child)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            pass_fds=[events_of_child],
+            start_new_session=True,  # Ctrl-C of the terminal is the caller's to answer
+        )
+        os.close(events_of_child)
+        assert child.stdin is not None
+        try:
+            # It stays open: its end tells the child that the caller is gone.
+            child.stdin.write(job.to_json().encode() + b"\n")
+            child.stdin.flush()
+            ended = _follow(received, progress)
+        except BrokenPipeError:
+            ended = None
+        except BaseException:
+            child.terminate()
+            raise
+        finally:
+            try:
+                child.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            child.stdin.close()
+        if ended is None:
+            raise UserError(_cut_off(child.returncode, log))
+    if "error" in ended:
+        kind = ArgumentError if ended["wrong_argument"] else UserError
+        raise kind(ended["error"])
+    return list(ended["problems"])
+
+
+def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
+    """Show what the child reports; its last word, None if it ended without one."""
+    status = StatusLine()
+    ended: dict[str, Any] | None = None
+    for line in received:
+        event = json.loads(line)
+        if "share" not in event:
+            ended = event
+        elif progress:
+            status.show(event["share"], event["text"])
+    if progress:
+        status.end()
+    return ended
+
+
+def _cut_off(code: int, log: IO[bytes]) -> str:
+    """Why a child that reported no end is gone."""
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    last = f": {lines[-1]}" if lines else ""
+    return f"the job's process ended with exit code {code}{last}; the same call continues"

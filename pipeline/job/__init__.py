@@ -1,0 +1,1 @@
+"""Running a job and accounting for it."""

@@ -1,0 +1,173 @@
+"""One HDF5 file of vectors, as the `allennlp elmo` command wrote it.
+
+It has one dataset per sentence, float32: [layers, tokens, dim] (all; layer 0 is the token layer
+twice), or [tokens, dim] (top, average), named by the line's number or by the sentence; and
+`sentence_to_index`, JSON. After AllenNLP 0.9, `allennlp/commands/elmo.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
+from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, output_names
+from elmo_beam.pipeline.job.job import Job
+from elmo_beam.pipeline.job.manifest import problems
+from elmo_beam.pipeline.job.run import run_job
+from elmo_beam.pipeline.terminal.status_line import Status, listed
+from elmo_beam.pipeline.terminal.stopping import Stopper
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.lines import LIMIT_LINE
+from elmo_beam.transforms.run_reader import open_run
+
+INDEX = "sentence_to_index"
+ANY_LENGTH = 1 << 30  # tokens: AllenNLP refuses no sentence for its length
+
+
+@dataclass(frozen=True)
+class Hdf5Job:
+    """What the command asks for.
+
+    layers: "all", "top" or "average". options_file, weight_file: of the model, both or neither.
+    sentence_keys: sentences as names. index: write `sentence_to_index`.
+    """
+
+    input_file: str
+    output_file: str
+    layers: str
+    options_file: str | None = None
+    weight_file: str | None = None
+    sentence_keys: bool = False
+    index: bool = True
+
+
+def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
+    """Embed a file of tokenized sentences and write the HDF5 file; what to print. UserError."""
+    sentences = _read(job.input_file)
+    if job.sentence_keys:
+        _check_keys(sentences)
+    output = os.path.abspath(job.output_file)
+    folder = os.path.dirname(output)
+    if not os.path.isdir(folder) or os.path.isdir(output):
+        raise UserError(f"cannot write {output}: name a file in a folder that exists")
+    # Beside the output, where there is room for it: vectors are large, and /tmp may be memory.
+    work = Path(tempfile.mkdtemp(prefix=".elmo-beam-", dir=folder))
+    stop.describe = lambda: "stopped; nothing was written"
+    stop.clean_up = lambda: _remove(work)
+    try:
+        _embed(job, sentences, work, status)
+        _write(job, sentences, work)
+        os.replace(work / "vectors.hdf5", output)
+    except UserError:
+        log = work / "run" / "error.log"
+        if not log.is_file():
+            raise
+        kept = f"{output}.error.log"
+        shutil.copyfile(log, kept)
+        raise UserError(f"the job failed: the traceback is in {kept}") from None
+    finally:
+        stop.clean_up()
+    return f"{output}: {len(sentences):,} sentences"
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder that a thread may still be writing to."""
+    for _ in range(100):  # no more than that: it may be impossible
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+
+
+def _read(path: str) -> list[str]:
+    """The lines, stripped; UserError if one is empty, as in AllenNLP, or is not text."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}): convert it first") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror})") from None
+    sentences = [line.strip() for line in lines]
+    empty = [str(i) for i, sentence in enumerate(sentences) if not sentence]
+    if empty:
+        where = listed(empty)
+        raise UserError(f"{path} has empty lines ({where}): each must be a tokenized sentence")
+    for i, sentence in enumerate(sentences):
+        if len(sentence.encode()) > LIMIT_LINE:
+            raise UserError(f"{path}: line {i} is over 1 MiB: split it")
+    return sentences
+
+
+def _check_keys(sentences: list[str]) -> None:
+    seen: set[str] = set()
+    for i, sentence in enumerate(sentences):
+        # HDF5 would take a slash for a group, and a lone dot for the group itself.
+        if sentence in seen or "/" in sentence or sentence == "." or "\0" in sentence:
+            why = "occurs twice" if sentence in seen else "cannot be a name in HDF5"
+            raise UserError(f"line {i} {why} ({sentence[:60]!r}): leave `use_sentence_keys` out")
+        seen.add(sentence)
+
+
+def _embed(job: Hdf5Job, sentences: list[str], work: Path, status: Status) -> None:
+    """The job, into a folder below `work`; UserError if it does not end well."""
+    text = work / "sentences.txt"
+    text.write_text("".join(f"{' '.join(s.split())}\n" for s in sentences), encoding="utf-8")
+    model = _model(job, work)
+    names = [n for n in output_names(read_weights(model).options) if n.startswith("lstm_outputs")]
+    settings = Settings(
+        model=model,
+        outputs=tuple(names[-1:] if job.layers == "top" else [TOKEN_OUTPUT, *names]),
+        tokenizer="whitespace",
+        normalize="none",
+        max_tokens=ANY_LENGTH,
+    )
+    # It has a Stopper of its own: what a job says when it is stopped, that the same command
+    # continues, is not true here.
+    _, state, _ = run_job(Job((str(text),), str(work / "run"), settings), Stopper(), status)
+    if lines := problems(state):
+        raise UserError(lines[0])
+
+
+def _model(job: Hdf5Job, work: Path) -> str:
+    """The two files as a model folder, or the default model."""
+    if not job.options_file and not job.weight_file:
+        return DEFAULT_MODEL
+    if not job.options_file or not job.weight_file:
+        raise UserError("`options_file` and `weight_file` go together: give both, or neither")
+    model = work / "model"
+    model.mkdir()
+    for name, path in (("options.json", job.options_file), ("weights.hdf5", job.weight_file)):
+        if not os.path.isfile(path):
+            raise UserError(f"no file {path}: give a local file")
+        (model / name).symlink_to(os.path.abspath(path))
+    return str(model)
+
+
+def _write(job: Hdf5Job, sentences: list[str], work: Path) -> None:
+    run = open_run(str(work / "run"))
+    rows = zip(*(_vectors(run.rows(name), name) for name in run.settings.outputs), strict=True)
+    with h5py.File(work / "vectors.hdf5", "w") as file:
+        for i, (sentence, layers) in enumerate(zip(sentences, rows, strict=True)):
+            array = layers[-1] if job.layers == "top" else np.stack(layers)
+            if job.layers == "average":
+                array = array.mean(axis=0)
+            name = sentence if job.sentence_keys else str(i)
+            file.create_dataset(name, data=array, dtype="float32")
+        if job.index and not job.sentence_keys:
+            index = {sentence: str(i) for i, sentence in enumerate(sentences)}
+            file.create_dataset(INDEX, (1,), dtype=h5py.string_dtype())[0] = json.dumps(index)
+
+
+def _vectors(rows: Iterator[tuple[np.ndarray, object]], name: str) -> Iterator[np.ndarray]:
+    """A sentence's vectors, as wide as the layers': the token layer twice."""
+    for vectors, _ in rows:
+        yield np.concatenate([vectors, vectors], axis=1) if name == TOKEN_OUTPUT else vectors

@@ -1,0 +1,107 @@
+"""What a run would do: counted by reading and tokenizing everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.elmo.preparation import covering_length
+from elmo_beam.pipeline.terminal.status_line import duration
+from elmo_beam.transforms.corpus import sentence_blocks
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.shards import Damaged
+from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.outputs.formats import output_format
+from elmo_beam.transforms.text import TextReader
+
+PERCENTILES = (50, 90, 99, 99.9, 100)
+DTYPE_BYTES = {"float32": 4, "float16": 2}
+
+
+@dataclass
+class Forecast:
+    """What the input holds. lengths: tokens per sentence."""
+
+    files: int = 0
+    blocks: int = 0
+    lines: int = 0
+    blank: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    text_bytes: int = 0
+    lengths: list[np.ndarray] = field(default_factory=list)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, block: SentenceBlock) -> None:
+        """Count one block."""
+        self.blocks += 1
+        self.lines += block.key.block.lines
+        self.blank += block.blank
+        for reason, n in block.rejected.items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + n
+        self.text_bytes += block.sentences.nbytes
+        self.lengths.append(np.asarray(block.sentences["num_tokens"]))
+
+
+def forecast_of(paths: list[str], settings: Settings) -> Forecast:
+    """Read, normalize and tokenize everything, as a run would."""
+    forecast = Forecast()
+    reader = TextReader(settings)
+    for path in paths:
+        forecast.files += 1
+        try:
+            for block in sentence_blocks(path, settings, reader):
+                forecast.add(block)
+        except Damaged as damage:
+            forecast.damaged.append((path, str(damage)))
+    return forecast
+
+
+def described(forecast: Forecast, settings: Settings, rate: float | None) -> str:
+    """The forecast in a dozen lines."""
+    lengths = np.concatenate([*forecast.lengths, np.zeros(0, np.int32)])
+    tokens, sentences = int(lengths.sum()), len(lengths)
+    rejected = sum(forecast.rejected.values())
+    rows = [
+        ("files", f"{forecast.files:,} in {forecast.blocks:,} blocks"),
+        ("lines", f"{forecast.lines:,} ({forecast.blank:,} blank, {rejected:,} rejected)"),
+        *((f"  {reason}", f"{n:,}") for reason, n in sorted(forecast.rejected.items())),
+        ("sentences", f"{sentences:,}"),
+        ("tokens", f"{tokens:,}"),
+    ]
+    if sentences:
+        shown = [
+            f"{p}%: {int(v)}"
+            for p, v in zip(
+                PERCENTILES, np.percentile(lengths, PERCENTILES, method="higher"), strict=True
+            )
+        ]
+        rows.append(("tokens per sentence", ", ".join(shown)))
+        limit = f"--max_tokens {suggested_max_tokens(lengths)}"
+        rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
+    size = forecast.text_bytes + output_bytes(settings, tokens, sentences)
+    rows.append(("output", f"about {size / 1e6:,.0f} MB"))
+    if rate is not None:
+        rows.append(("time", f"{duration(tokens / rate)} at {rate:,.0f} tokens/s, plus start-up"))
+    else:
+        rows.append(("time", "give --rate TOKENS_PER_SECOND to know"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def suggested_max_tokens(lengths: np.ndarray) -> int:
+    """A round limit that keeps 99.9% of the sentences whole, at most the default."""
+    longest = covering_length(lengths, 99.9)
+    return min(int(np.ceil(longest / 10) * 10), Settings().max_tokens)
+
+
+def output_bytes(settings: Settings, tokens: int, sentences: int) -> int:
+    """About how many bytes the vectors take in the parts."""
+    packing = output_format(settings.format).packing
+    floats = sum(
+        output_dim(settings.model_options, name)
+        * (sentences if name == SENTENCE_OUTPUT else tokens)
+        for name in settings.outputs
+    )
+    return int(floats * DTYPE_BYTES[settings.dtype] * packing)

@@ -1,0 +1,102 @@
+"""The end of a run: manifest.json and _SUCCESS, and what keeps a run from being complete."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from elmo_beam.pipeline.job.session import Session
+from elmo_beam.pipeline.job.state import RunState
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings, versions
+from elmo_beam.transforms.files.storage import delete, exists, read_bytes, write_bytes
+
+
+def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[str, Any]:
+    """The accounts of a run, per shard and in all, with its settings and figures."""
+    return {
+        **_accounts(state),
+        "shards": [{"shard": s.path, **_accounts(RunState([s]))} for s in state.shards],
+        "damaged": [
+            {"shard": s.path, "cause": s.plan.damaged}
+            for s in state.shards
+            if s.plan and s.plan.damaged
+        ],
+        "settings": settings.to_json(),
+        "versions": versions(),
+        "figures": {
+            "bytes": state.total("bytes"),
+            "steps": state.total("steps"),
+            "nodes": state.total("nodes"),
+            "token_lookups": state.total("lookups"),
+            "token_cache_misses": state.total("misses"),
+            "session_seconds": round(session.seconds, 1),
+            "session_tokens": session.tokens,
+            "model_load_seconds": session.model_load,
+            "peak_memory_bytes": session.peak_memory,
+        },
+    }
+
+
+def _accounts(state: RunState) -> dict[str, Any]:
+    return {
+        "complete": state.complete,
+        "lines": state.total("lines"),
+        "embedded": state.total("embedded"),
+        "blank": state.total("blank"),
+        "rejected": state.rejected,
+        "rows": state.total("rows"),
+        "tokens": state.total("tokens"),
+        "blocks": len(state.accounts),
+    }
+
+
+def finish(layout: Layout, state: RunState, settings: Settings, session: Session) -> None:
+    """Write the manifest, and _SUCCESS if every line of every input is accounted for.
+
+    A session that embedded nothing leaves the manifest as it is, with the figures of the one that
+    did.
+    """
+    manifest = manifest_of(state, settings, session)
+    if session.tokens or recorded_accounts(layout) != accounts_in(manifest):
+        data = (json.dumps(manifest, indent=2) + "\n").encode()
+        write_bytes(layout.root, layout.manifest, data)
+    if not state.complete:
+        delete(layout.success)
+    elif not exists(layout.success):
+        write_bytes(layout.root, layout.success, b"\n")  # S3 accepts no empty upload
+
+
+def accounts_in(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says of the text, without the settings and figures of the run."""
+    return {k: v for k, v in manifest.items() if k not in ("settings", "versions", "figures")}
+
+
+def recorded_accounts(layout: Layout) -> dict[str, Any] | None:
+    """What the manifest on record says of the text, None if none can be read."""
+    try:
+        return accounts_in(json.loads(read_bytes(layout.manifest) or b""))
+    except (ValueError, AttributeError):
+        return None
+
+
+def problems(state: RunState) -> list[str]:
+    """One line for each thing that keeps the run from being complete."""
+    found = []
+    for shard in state.shards:
+        if shard.plan is None:
+            found.append(
+                f"no plan of {shard.path}: workers wrote to a disk this machine does not share, "
+                "so give an output folder that all of them reach"
+            )
+        elif shard.plan.damaged is not None:
+            found.append(damage_line(shard.path, shard.plan.damaged))
+        elif not shard.complete:
+            missing = len(shard.plan.blocks) - len(shard.done)
+            found.append(f"unfinished: {missing} blocks of {shard.path}; run the command again")
+    return found
+
+
+def damage_line(path: str, cause: str) -> str:
+    """What to say of a damaged file."""
+    return f"damaged: {path} {cause} (nothing of it is embedded: replace it, then run again)"

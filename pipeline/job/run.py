@@ -1,0 +1,175 @@
+"""A job from its beginning to its end: check, run what is left to do, account for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from elmo_beam.elmo.encoder.precision import check_precision
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.pipeline.job.failures import explained
+from elmo_beam.pipeline.job.folder import folder_held
+from elmo_beam.pipeline.job.job import Job
+from elmo_beam.pipeline.job.manifest import finish
+from elmo_beam.pipeline.job.progress import Progress
+from elmo_beam.pipeline.job.session import Session, peak_memory
+from elmo_beam.pipeline.job.state import RunState, delete_stale, read_state
+from elmo_beam.pipeline.terminal.status_line import Status, listed
+from elmo_beam.pipeline.terminal.stopping import SIGNALS, Stopper
+from elmo_beam.pipeline.terminal.threads import run_in_thread
+from elmo_beam.transforms.accounts import Accounts
+from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
+from elmo_beam.transforms.files.settings import Settings, record_settings
+from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
+from elmo_beam.transforms.inputs.shards import Damaged, expand_inputs, stat_shard
+from elmo_beam.transforms.plan import recorded_shards
+from elmo_beam.transforms.settings_checks import resolved
+
+
+def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, Session]:
+    """Run what is left to do, and account for it. Raises UserError.
+
+    This process is the job's: its environment and its signal handlers change.
+    """
+    processes = _local_processes(job)
+    if processes:
+        check_precision(job.settings.precision)
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
+    layout = layout_of(job.output)
+    paths = expand_inputs(job.inputs)
+    settings = resolved(job.settings)
+    with folder_held(layout, job.overwrite):
+        record_settings(layout, settings)
+        _refuse_missing(layout, paths)
+        state = read_state(layout, settings, paths)
+        session = Session()
+        if state.pending:
+            delete(layout.success)
+            session, state = _run_pipeline(layout, settings, state, job, stop, status)
+        delete_stale(layout, state)
+        finish(layout, state, settings, session)
+        clear_temporary(layout.root)  # what killed workers have left
+    return layout, state, session
+
+
+def _local_processes(job: Job) -> int:
+    """How many processes of this machine will run the model: 0 if a cluster's will."""
+    if not job.beam_flags:
+        return 1
+    from elmo_beam.pipeline.job.pipeline_options import local_processes, pipeline_options
+
+    return local_processes(pipeline_options(job.beam_flags))
+
+
+def encoder_threads(processes: int) -> str:
+    """TF_NUM_INTRAOP_THREADS with which this many processes, of two directions each, share cores.
+
+    With more, the threads of one direction only wait for those of the other.
+    """
+    return str(max((os.cpu_count() or 1) // (2 * processes), 1))
+
+
+def _refuse_missing(layout: Layout, paths: list[str]) -> None:
+    """UserError if there are parts of files that are gone, or that `paths` leaves out."""
+    parts = list_names(layout.parts)
+    embedded = [
+        path
+        for path in recorded_shards(layout)
+        if any(name.startswith(f"{shard_stem(path)}-") for name in parts)
+    ]
+    unnamed = sorted(set(embedded) - set(paths))
+    if unnamed:
+        raise UserError(
+            f"{layout.root} has parts of files that `inputs` no longer names ({listed(unnamed)}): "
+            "name them too, or give another `output`"
+        )
+    for path in embedded:
+        try:
+            stat_shard(path)
+        except Damaged as damage:
+            raise UserError(
+                f"{layout.root} has parts of {path}, which {damage}: bring the file back, or give "
+                "another `output`"
+            ) from None
+
+
+def _run_pipeline(
+    layout: Layout, settings: Settings, state: RunState, job: Job, stop: Stopper, status: Status
+) -> tuple[Session, RunState]:
+    """Run the pipeline in a thread, showing progress; what that did, and the state after it."""
+    import apache_beam as beam
+
+    from elmo_beam.pipeline.job.pipeline_options import is_local, new_pipeline, pipeline_options
+    from elmo_beam.transforms.embed_shards import EmbedShards
+
+    options = pipeline_options(job.beam_flags)
+    pipeline = new_pipeline(options)
+    shards = [shard.path for shard in state.shards]
+    # A file with a new time but its old content keeps its blocks: they are not this session's.
+    changed = [shard.path for shard in state.shards if shard.plan is None]
+    before = _blocks(state) | _blocks(read_state(layout, settings, changed, recorded=True))
+    began = time.monotonic()
+    progress = Progress(layout, state, status)
+    stop.describe = progress.stopped
+    local = is_local(options)
+    try:
+        pipeline | "Shards" >> beam.Create(shards) | "Job" >> EmbedShards(layout.root, settings)
+        submitted = None if local else _submitted(pipeline, options, stop)
+
+        def work() -> Any:
+            result = submitted or pipeline.run()
+            result.wait_until_finish()
+            return result
+
+        result = run_in_thread(work, progress.update, progress.interval)
+    except BaseException as error:
+        raise explained(error, layout) from None
+    finally:
+        status.end()
+    after = read_state(layout, settings, shards, recorded=True)
+    session = Session(
+        seconds=time.monotonic() - began,
+        tokens=sum(
+            accounts.tokens
+            for stem, accounts in _blocks(after).items()
+            if before.get(stem) != accounts
+        ),
+        model_load=_model_load(result),
+        peak_memory=peak_memory() if local else 0,
+    )
+    return session, after
+
+
+def _blocks(state: RunState) -> dict[str, Accounts]:
+    return {stem: accounts for shard in state.shards for stem, accounts in shard.done.items()}
+
+
+def _submitted(pipeline: Any, options: Any, stop: Stopper) -> Any:
+    """A job handed over to its cluster, which a signal cancels.
+
+    A terminal sends Ctrl-C to Beam's job server too, which must live to pass the cancelling on: it
+    starts with the signals blocked, and -Xrs keeps Java from unblocking them.
+    """
+    from apache_beam.options.pipeline_options import JobServerOptions
+
+    options.view_as(JobServerOptions).job_server_jvm_properties.append("-Xrs")
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        result = pipeline.run()  # in the main thread, since Beam sets a signal handler of its own
+    finally:
+        stop.arm()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    stop.clean_up = result.cancel
+    return result
+
+
+def _model_load(result: Any) -> float | None:
+    """Seconds that loading the model took, by RunInference's own metrics."""
+    try:
+        found = result.metrics().query()["distributions"]
+    except (NotImplementedError, ValueError, KeyError):
+        return None
+    loads = [m.result for m in found if m.key.metric.name == "load_model_latency_milli_secs"]
+    return max((m.max for m in loads if m and m.count), default=0) / 1000 if loads else None

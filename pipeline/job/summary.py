@@ -1,0 +1,51 @@
+"""A run in a dozen lines."""
+
+from __future__ import annotations
+
+from elmo_beam.pipeline.job.session import Session
+from elmo_beam.pipeline.job.state import RunState
+from elmo_beam.pipeline.terminal.status_line import duration
+from elmo_beam.transforms.files.layout import Layout
+
+
+def summary(layout: Layout, state: RunState, session: Session) -> str:
+    """What became of the lines, what was written, and how fast."""
+    total = state.total
+    rejected = state.rejected
+    steps, lookups = total("steps"), total("lookups")
+    rows = [
+        ("lines", f"{total('lines'):,}"),
+        (
+            "  embedded",
+            f"{total('embedded'):,}  ({total('rows'):,} rows, {total('tokens'):,} tokens)",
+        ),
+        ("  blank", f"{total('blank'):,}"),
+        ("  rejected", f"{sum(rejected.values()):,}"),
+        *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
+        ("output", f"{total('bytes') / 1e6:,.1f} MB in {len(state.accounts):,} parts"),
+    ]
+    for shard in state.shards:
+        of_shard = RunState([shard])
+        if of_shard.rejected and not of_shard.total("embedded"):
+            why = ", ".join(of_shard.rejected)
+            rows.append(("note", f"nothing of {shard.path} is embedded ({why}): check the flags"))
+    if steps:
+        nodes = total("nodes")
+        rows.append(("LSTM steps", f"{nodes:,}, {nodes / steps:.1%} of {steps:,} without sharing"))
+    if lookups:
+        rows.append(("token cache", f"{1 - total('misses') / lookups:.1%} of lookups found"))
+    if session.tokens:
+        rate = session.tokens / session.seconds
+        rows.append(
+            (
+                "this session",
+                f"{session.tokens:,} tokens in {duration(session.seconds)}, {rate:,.0f} tokens/s "
+                "including start-up",
+            )
+        )
+    if session.model_load is not None:
+        rows.append(("model load", f"{session.model_load:.1f} s"))
+    if session.peak_memory:
+        rows.append(("peak memory", f"{session.peak_memory / 1e9:.2f} GB per process"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([layout.root, *(f"  {name:<{width}}  {value}" for name, value in rows)])

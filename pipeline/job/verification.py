@@ -1,0 +1,143 @@
+"""Everything that a run wrote, re-read and checked against its accounts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elmo_beam.elmo.errors import cause_of
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.pipeline.job.manifest import (
+    accounts_in,
+    manifest_of,
+    problems,
+    recorded_accounts,
+)
+from elmo_beam.pipeline.job.session import Session
+from elmo_beam.pipeline.job.state import RunState, read_state
+from elmo_beam.transforms.accounts import Accounts, accounts_path, part_path, rejects_path
+from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, layout_of
+from elmo_beam.transforms.files.lock import refuse_locked
+from elmo_beam.transforms.files.settings import Settings, read_settings
+from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
+from elmo_beam.transforms.outputs.formats import output_format
+from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.plan import recorded_shards
+from elmo_beam.transforms.write import file_digest
+
+REDO = "remove it and run the command again"
+
+
+def verify(output: str) -> tuple[str, list[str]]:
+    """What was checked, in one line, and one line for each thing that is wrong."""
+    layout = layout_of(output)
+    settings = read_settings(layout)
+    refuse_locked(layout.root, layout.lock)
+    state = read_state(layout, settings, recorded_shards(layout), recorded=True)
+    wrong = list(_check(layout, settings, state))
+    rows, size = state.total("rows"), state.total("bytes")
+    verdict = f"{len(wrong)} things wrong" if wrong else "all as accounted"
+    return f"{len(state.accounts):,} blocks, {rows:,} rows, {size / 1e6:,.1f} MB: {verdict}", wrong
+
+
+def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
+    yield from problems(state)
+    if state.complete != exists(layout.success):
+        yield (
+            "_SUCCESS is there, but the run is not complete"
+            if not state.complete
+            else ("_SUCCESS is missing: run the command again")
+        )
+    yield from _check_manifest(layout, settings, state)
+    yield from _check_strays(layout, settings, state)
+    for shard in state.shards:
+        for stem, accounts in shard.done.items():
+            yield from _check_part(layout, settings, stem, accounts)
+            yield from _check_rejects(layout, stem, accounts)
+
+
+def _check_manifest(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
+    if not exists(layout.manifest):
+        yield "manifest.json is missing: run the command again"
+    elif recorded_accounts(layout) != accounts_in(manifest_of(state, settings, Session())):
+        yield "manifest.json is not what the accounts add up to: run the command again"
+
+
+def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
+    """Files of a complete run that belong to none of its shards or blocks.
+
+    What has a name of ours may be of a shard whose plan was lost: the command knows what to do.
+    """
+    if not state.complete:
+        return
+    done = {stem for shard in state.shards for stem in shard.done}
+    expected = {layout.plan_of(shard.path) for shard in state.shards}
+    expected |= {part_path(layout, settings, stem) for stem in done}
+    expected |= {accounts_path(layout, stem) for stem in done}
+    expected |= {rejects_path(layout, stem) for stem in done}
+    for folder in (layout.plan, layout.parts, layout.rejects, layout.blocks):
+        for name in list_names(folder):
+            if join(folder, name) not in expected:
+                ours = BLOCK_NAME.fullmatch(name) or PLAN_NAME.fullmatch(name)
+                remedy = "run the command again" if ours else "remove it"
+                yield f"{join(folder, name)} belongs to nothing in the run: {remedy}"
+
+
+def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Accounts) -> Iterator[str]:
+    path = part_path(layout, settings, stem)
+    try:
+        with local_copy(path) as local:
+            if file_digest(local) != (accounts.bytes, accounts.sha256):
+                yield f"{path} is not as it was written: {REDO}"
+                return
+            table = output_format(settings.format).read(local, settings, None)
+    except Exception as error:  # each reader raises its own
+        yield f"{path} cannot be read ({cause_of(error)}): {REDO}"
+        return
+    for complaint in _complaints(table, settings, accounts):
+        yield f"{path} {complaint}: {REDO}"
+
+
+def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iterator[str]:
+    """What is wrong with a part's rows."""
+    if table.num_rows != accounts.rows:
+        yield f"has {table.num_rows} rows, its accounts {accounts.rows}"
+    if not table.num_rows:
+        return
+    full = part_schema(settings)
+    kept = pa.schema([full.field(n) for n in output_format(settings.format).columns(settings)])
+    if table.schema.remove_metadata() != kept:
+        yield "has other columns than its run"
+        return
+    if len(pc.unique(table["offset"])) != accounts.embedded:
+        yield f"has other lines than the {accounts.embedded} embedded"
+    if pc.unique(table["shard"]).to_pylist() != [accounts.shard]:
+        yield "has rows of another shard"
+    order = np.asarray(table["offset"]) * (1 << 20) + np.asarray(table["sentence"])
+    if (np.diff(order) <= 0).any():
+        yield "has rows out of order, or twice"
+    counts = np.asarray(table["num_tokens"])
+    if int(counts.sum()) != accounts.tokens:
+        yield f"has {int(counts.sum())} tokens, its accounts {accounts.tokens}"
+    for name in settings.outputs:
+        column = table[name]
+        if name != SENTENCE_OUTPUT and not np.array_equal(pc.list_value_length(column), counts):
+            yield f"has another number of {name} vectors than tokens in a row"
+        flat = column.combine_chunks()
+        while not pa.types.is_floating(flat.type):
+            flat = flat.flatten()
+        if not np.isfinite(np.asarray(flat)).all():
+            yield f"has {name} values that are not finite"
+
+
+def _check_rejects(layout: Layout, stem: str, accounts: Accounts) -> Iterator[str]:
+    path = rejects_path(layout, stem)
+    data = read_bytes(path)
+    sha256 = "" if data is None else hashlib.sha256(data).hexdigest()
+    if sha256 != accounts.rejects_sha256:
+        again = f"remove {accounts_path(layout, stem)} and run the command again"
+        yield f"{path} is not as it was written: {again}"

@@ -1,0 +1,88 @@
+"""A map of a few hundred token vectors: uses of the words that are a run's topics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from html import escape
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.pipeline.report.svg import Point, scatter
+from elmo_beam.transforms.run_reader import Run
+
+WORDS, USES = 12, 30  # at most: words, and uses of each
+LETTERS, FEWEST = 4, 8  # at least: a word's letters, and its uses
+STRETCHES = 40  # of the text, over which a word may or may not be spread
+MAP_PARTS = 20  # only the first parts are read
+AROUND = 5  # tokens shown on either side of a use
+
+
+def word_map(run: Run) -> Iterator[str]:
+    """HTML of the map; nothing if there are too few uses."""
+    outputs = [name for name in run.settings.outputs if name != SENTENCE_OUTPUT]
+    if not outputs or "tokens" not in run.columns:
+        return
+    output = "elmo" if "elmo" in outputs else outputs[-1]
+    chosen = _topical_words(run)
+    if not chosen:
+        return
+    uses = _uses(run, output, set(chosen))
+    vectors = [vector for word in chosen for vector, _ in uses[word]]
+    if len(vectors) < 3:
+        return
+    places = _projected(np.array(vectors, np.float32))
+    texts = [(word, text) for word in chosen for _, text in uses[word]]
+    points = [
+        Point(float(x), float(y), word, text)
+        for (x, y), (word, text) in zip(places, texts, strict=True)
+    ]
+    yield f"<h2>{len(points)} uses of {len(chosen)} words, by their {escape(output)} vectors</h2>"
+    yield scatter(points)
+    yield '<p class="soft">The plane in which they differ most; point at one to read it.</p>'
+
+
+def _topical_words(run: Run) -> list[str]:
+    """The words that occur in bursts, as those of a topic do and those of grammar do not."""
+    tables = islice(run.tables(["tokens"]), MAP_PARTS)
+    columns = [table["tokens"].combine_chunks().flatten() for table in tables]
+    if not columns:
+        return []
+    tokens = pa.concat_arrays(columns).dictionary_encode()
+    words, ids = tokens.dictionary.to_pylist(), np.asarray(tokens.indices, np.int64)
+    stretch = np.arange(len(ids)) * STRETCHES // max(len(ids), 1)
+    counts = np.bincount(ids * STRETCHES + stretch, minlength=len(words) * STRETCHES)
+    counts = counts.reshape(len(words), STRETCHES)
+    bursts = counts.var(axis=1) / np.maximum(counts.mean(axis=1), 1e-9)
+    often = counts.sum(axis=1) >= FEWEST
+    fit = [i for i, w in enumerate(words) if often[i] and len(w) >= LETTERS and w.isalpha()]
+    return [words[i] for i in sorted(fit, key=lambda i: -bursts[i])[:WORDS]]
+
+
+def _uses(run: Run, output: str, words: set[str]) -> dict[str, list[tuple[np.ndarray, str]]]:
+    """The first uses of some words: each one's vector, and the tokens around it."""
+    found: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
+    for table in islice(run.tables(["tokens", output]), MAP_PARTS):
+        vectors, at = run.vectors(table, output), 0
+        for sentence in table["tokens"].to_pylist():
+            for i, word in enumerate(sentence):
+                if word in words and len(found[word]) < USES:
+                    around = " ".join(sentence[max(0, i - AROUND) : i + AROUND + 1])
+                    found[word].append(
+                        (vectors[at + i].copy(), around)
+                    )  # a view would keep the whole part
+            at += len(sentence)
+        if all(len(found[word]) >= USES for word in words):
+            break
+    return found
+
+
+def _projected(vectors: np.ndarray) -> np.ndarray:
+    """[points, 2] from 0 to 1: their first two principal components."""
+    centred = vectors - vectors.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    flat = centred @ axes[:2].T
+    return (flat - flat.min(axis=0)) / np.maximum(np.ptp(flat, axis=0), 1e-9)

@@ -1,0 +1,1 @@
+"""What the commands share of a terminal: flags, lines, signals."""

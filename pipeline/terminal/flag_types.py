@@ -1,0 +1,76 @@
+"""The types of flags, and the answer to a mistake in one."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import NoReturn
+
+from elmo_beam.elmo.errors import ArgumentError
+
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers a mistake with one line, and accepts no abbreviation of a flag."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs["allow_abbrev"] = False
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise ArgumentError(f"{message} (see {self.prog} --help)")
+
+
+def size(text: str) -> int:
+    """Bytes, as in 65536, 256k, 64M or 1GiB."""
+    match = re.fullmatch(r"(\d+)\s*([kmg]?)(?:i?b)?", text.strip().lower())
+    if not match or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: write it as 65536, 256k or 1GiB")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def count(text: str) -> int:
+    """A number from 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """A positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def path(text: str) -> str:
+    """A path or URL; an empty one comes from an unset variable of the shell."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name")
+    return text
+
+
+def word(text: str) -> str:
+    """One token."""
+    if not text or text.split() != [text]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one word")
+    return text
+
+
+def outputs(text: str) -> tuple[str, ...]:
+    """Names of outputs, separated by commas."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if not re.fullmatch(r"word_emb|lstm_outputs[1-9]\d*|elmo|default", name):
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is not an output: choose among word_emb, lstm_outputs1, …, elmo, default"
+            )
+    if not names:
+        raise argparse.ArgumentTypeError("name at least one output")
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,186 @@
+"""Flags that several commands share. Imports nothing heavy, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from typing import Any
+
+from elmo_beam.elmo.encoder.precision import PRECISIONS
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.formats.handles import ENCODERS
+from elmo_beam.pipeline.terminal.flag_types import count, outputs, path, size
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS
+from elmo_beam.transforms.settings_checks import (
+    DTYPES,
+    LONG_SENTENCES,
+    NORMALIZATIONS,
+    check_settings,
+    check_text_settings,
+)
+from elmo_beam.transforms.tokenizers import TOKENIZERS
+
+DEFAULTS = Settings()
+TEXT_FLAGS = (
+    "normalize",
+    "tokenizer",
+    "language",
+    "split_sentences",
+    "max_tokens",
+    "long_sentences",
+    "text_field",
+    "text_column",
+)
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """--input and --output of a run."""
+    parser.add_argument(
+        "--input",
+        dest="inputs",
+        action="append",
+        default=[],
+        type=path,
+        metavar="FILE",
+        help="a file or quoted glob, local or a URL; repeat it for more. Text, .jsonl, .parquet; "
+        "text and .jsonl also as .gz, .bz2, .zst",
+    )
+    parser.add_argument("--output", type=path, metavar="DIR", help="the output folder")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The output folder of a run, for commands that look at one."""
+    parser.add_argument("output", type=path, metavar="DIR", help="the run's output folder")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Every setting of a run."""
+    d = DEFAULTS
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        default=d.model,
+        metavar="HANDLE",
+        help="`default`, a folder with options.json and *.hdf5, or a TF-Hub module's folder or URL",
+    )
+    model.add_argument(
+        "--encoder",
+        choices=ENCODERS,
+        default=d.encoder,
+        help="`module` runs a TF-Hub module itself: slow, for checking (native)",
+    )
+    add_precision(model)
+    model.add_argument(
+        "--memory",
+        type=size,
+        default=d.memory,
+        metavar="SIZE",
+        help="for the vectors of one pass through the model (1GiB)",
+    )
+    written = parser.add_argument_group("output")
+    written.add_argument(
+        "--outputs",
+        type=outputs,
+        default=d.outputs,
+        metavar="NAMES",
+        help="any of word_emb, lstm_outputs1, …, elmo, default, separated by commas (elmo)",
+    )
+    written.add_argument(
+        "--format", choices=tuple(OUTPUT_FORMATS), default=d.format, help="of the parts (parquet)"
+    )
+    written.add_argument(
+        "--dtype", choices=DTYPES, default=d.dtype, help="of the vectors (float32)"
+    )
+    written.add_argument(
+        "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"
+    )
+    written.add_argument(
+        "--block_size",
+        type=size,
+        default=d.block_size,
+        metavar="SIZE",
+        help="text per part file (256k)",
+    )
+    text = add_text(parser)
+    text.add_argument(
+        "--id_field", metavar="NAME", help="a JSON field or Parquet column to copy to column id"
+    )
+
+
+def add_precision(parser: argparse._ActionsContainer) -> None:
+    """--precision of the LSTMs."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=DEFAULTS.precision,
+        help="bfloat16: faster; vectors within 1%% of float32 on ordinary text (float32)",
+    )
+
+
+def add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """What is done to text before the model."""
+    d = DEFAULTS
+    text = parser.add_argument_group("text")
+    text.add_argument(
+        "--normalize", choices=NORMALIZATIONS, default=d.normalize, help="Unicode form (nfc)"
+    )
+    text.add_argument(
+        "--tokenizer",
+        choices=tuple(TOKENIZERS),
+        default=d.tokenizer,
+        help="whitespace: the text is tokenized already (moses)",
+    )
+    text.add_argument(
+        "--language", default=d.language, metavar="CODE", help="for moses and splitting (en)"
+    )
+    text.add_argument("--split_sentences", action="store_true", help="cut lines into sentences")
+    text.add_argument(
+        "--max_tokens",
+        type=count,
+        default=d.max_tokens,
+        metavar="N",
+        help="per sentence (%(default)s)",
+    )
+    text.add_argument(
+        "--long_sentences",
+        choices=LONG_SENTENCES,
+        default=d.long_sentences,
+        help="what to do with sentences of more than --max_tokens (%(default)s)",
+    )
+    text.add_argument(
+        "--text_field", default=d.text_field, metavar="NAME", help="of JSON Lines (text)"
+    )
+    text.add_argument(
+        "--text_column", default=d.text_column, metavar="NAME", help="of Parquet (text)"
+    )
+    return text
+
+
+def required(args: argparse.Namespace, *names: str) -> None:
+    """Raises ArgumentError for a flag that is missing.
+
+    This is not left to argparse, which would name --output where --ouput is the mistake.
+    """
+    what = {"inputs": "a file or a quoted glob", "output": "a folder"}
+    for name in names:
+        if not getattr(args, name):
+            raise ArgumentError(f"`{name}` is missing: name {what[name]}")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """A run's settings; ArgumentError for flags that contradict each other."""
+    settings = Settings(**_given(args, [f.name for f in fields(Settings)]))
+    check_settings(settings)
+    return settings
+
+
+def text_settings_of(args: argparse.Namespace) -> Settings:
+    """Settings with what the flags say of text, for commands that make no run."""
+    settings = Settings(**_given(args, TEXT_FLAGS))
+    check_text_settings(settings)
+    return settings
+
+
+def _given(args: argparse.Namespace, names: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM: one line, and an end at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+import psutil
+
+from elmo_beam.elmo.process import visible_stderr
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CLEAN_WITHIN = 20  # seconds; a cluster takes its time to cancel a job
+
+
+class Stopper:
+    """Answers the signals while it is entered; `describe` gives the line to print.
+
+    Every file is whole or absent at any moment, so nothing has to be wound down; Beam's own way of
+    stopping takes long and prints tracebacks. `clean_up` removes what a command has begun, or
+    cancels the job on a cluster.
+    """
+
+    def __init__(self) -> None:
+        self.describe: Callable[[], str] = lambda: "stopped"
+        self.clean_up: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Stopper:
+        self._before = {n: signal.getsignal(n) for n in SIGNALS}
+        self.arm()
+        return self
+
+    def arm(self) -> None:
+        """Answer the signals, also where a library has taken them over."""
+        for number in SIGNALS:
+            signal.signal(number, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        start = "\r\x1b[K" if sys.stderr.isatty() else ""
+        os.write(visible_stderr(), f"{start}elmo-beam: {self.describe()}\n".encode())
+        # Libraries may complain as they are cut off.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        cleaning = threading.Thread(target=self.clean_up, daemon=True)
+        cleaning.start()
+        cleaning.join(CLEAN_WITHIN)
+        leave(128 + number)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process and those below it, at once.
+
+    Beam and TensorFlow leave threads behind that can delay or break an orderly exit, and a job
+    server that Beam has started would stay.
+    """
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    os._exit(code)

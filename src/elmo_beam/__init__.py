@@ -1,0 +1,93 @@
+"""elmo-beam: large text corpora to ELMo embeddings.
+
+    import elmo_beam
+
+    run = elmo_beam.embed("shards/*.txt.gz", "vectors", split_sentences=True)
+    vectors, offsets = run.arrays("elmo")
+
+Everything in `__all__` is imported when it is first used: TensorFlow, Beam and Arrow take seconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elmo_beam.elmo.errors import ArgumentError as ArgumentError
+    from elmo_beam.elmo.errors import UserError as UserError
+    from elmo_beam.elmo.formats.handles import load_encoder as load_encoder
+    from elmo_beam.elmo.keras_layer import ElmoLayer as ElmoLayer
+    from elmo_beam.elmo.preparation import joined_tokens as joined_tokens
+    from elmo_beam.elmo.preparation import padded_tokens as padded_tokens
+    from elmo_beam.elmo.preparation import sentence_length as sentence_length
+    from elmo_beam.pipeline.embedding import IncompleteRun as IncompleteRun
+    from elmo_beam.pipeline.embedding import embed as embed
+    from elmo_beam.transforms.embed_shards import EmbedShards as EmbedShards
+    from elmo_beam.transforms.files.settings import Settings as Settings
+    from elmo_beam.transforms.inference import ElmoEmbeddings as ElmoEmbeddings
+    from elmo_beam.transforms.inference import ElmoTexts as ElmoTexts
+    from elmo_beam.transforms.outputs.tfrecord import parse_tfrecord as parse_tfrecord
+    from elmo_beam.transforms.run_reader import Run as Run
+    from elmo_beam.transforms.run_reader import open_run as open_run
+    from elmo_beam.transforms.run_reader import tf_dataset as tf_dataset
+    from elmo_beam.transforms.run_reader import torch_dataset as torch_dataset
+    from elmo_beam.transforms.text_encoder import TextEncoder as TextEncoder
+
+__version__ = "0.1.0"
+
+# Each public name, and the module below this package that defines it.
+_HOME = {
+    "ArgumentError": "elmo.errors",
+    "ElmoEmbeddings": "transforms.inference",
+    "ElmoLayer": "elmo.keras_layer",
+    "ElmoTexts": "transforms.inference",
+    "EmbedShards": "transforms.embed_shards",
+    "IncompleteRun": "pipeline.embedding",
+    "Run": "transforms.run_reader",
+    "Settings": "transforms.files.settings",
+    "TextEncoder": "transforms.text_encoder",
+    "UserError": "elmo.errors",
+    "embed": "pipeline.embedding",
+    "joined_tokens": "elmo.preparation",
+    "load_encoder": "elmo.formats.handles",
+    "open_run": "transforms.run_reader",
+    "padded_tokens": "elmo.preparation",
+    "parse_tfrecord": "transforms.outputs.tfrecord",
+    "sentence_length": "elmo.preparation",
+    "tf_dataset": "transforms.run_reader",
+    "torch_dataset": "transforms.run_reader",
+}
+
+__all__ = [
+    "ArgumentError",
+    "ElmoEmbeddings",
+    "ElmoLayer",
+    "ElmoTexts",
+    "EmbedShards",
+    "IncompleteRun",
+    "Run",
+    "Settings",
+    "TextEncoder",
+    "UserError",
+    "__version__",
+    "embed",
+    "joined_tokens",
+    "load_encoder",
+    "open_run",
+    "padded_tokens",
+    "parse_tfrecord",
+    "sentence_length",
+    "tf_dataset",
+    "torch_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

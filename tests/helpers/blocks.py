@@ -1,0 +1,180 @@
+"""Small shards, blocks and models for the tests of the middle floor."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import zstandard
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.test_pipeline import TestPipeline
+
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.elmo.formats.bilm_hdf5 import read_published, write_published
+from elmo_beam.elmo.model.weights import Weights
+from tests.helpers.oracle import random_weights
+from elmo_beam.transforms.accounts import BlockKey
+from elmo_beam.transforms.embed import EmbeddedBlock
+from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
+from elmo_beam.transforms.plan import Block, Plan, make_plan
+from elmo_beam.transforms.read import RawBlock, read_blocks
+from elmo_beam.transforms.outputs.schema import part_schema, vector_column
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.text import TextReader
+
+TINY = ModelOptions(
+    filters=((1, 3), (2, 4)),
+    char_dim=2,
+    activation="relu",
+    n_highway=1,
+    max_characters=12,
+    lstm_dim=6,
+    projection_dim=3,
+    n_layers=2,
+    cell_clip=3.0,
+    proj_clip=3.0,
+    use_skip_connections=True,
+)
+COMPRESSIONS = {
+    "": bytes,
+    ".gz": lambda data: gzip.compress(data, mtime=0),
+    ".bz2": bz2.compress,
+    ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
+LIMIT = 1 << 20  # bytes of the longest line that is embedded
+HEAD = 1 << 16  # bytes that are kept of a longer one
+
+
+def make_settings(**changes: Any) -> Settings:
+    """Settings of a run with the tiny model's shape."""
+    return Settings(**{"digest": "0" * 64, "options": TINY.to_json(), **changes})
+
+
+@cache
+def tiny_model(folder: Path) -> Weights:
+    """Put a tiny model of random weights into a folder, in the published layout; its weights."""
+    write_published(random_weights(TINY, seed=3), folder)
+    return read_published(folder)
+
+
+def model_settings(folder: Path, **changes: Any) -> Settings:
+    """Settings of a run with the tiny model, which is put into the folder."""
+    return make_settings(model=str(folder), digest=tiny_model(folder).digest, **changes)
+
+
+def write_shard(path: Path, data: bytes) -> str:
+    """Write text, compressed as the name's suffix says; its path as the pipeline names it."""
+    suffix = path.suffix if path.suffix in COMPRESSIONS else ""
+    path.write_bytes(COMPRESSIONS[suffix](data))
+    return str(path)
+
+
+def lines_of_bytes(data: bytes) -> list[bytes]:
+    """Lines with their line feeds, the last one perhaps without."""
+    return re.findall(rb"[^\n]*\n|[^\n]+", data)
+
+
+def slow_blocks(data: bytes, size: int) -> list[Block]:
+    """The definition: whole lines are added until the next would pass the size."""
+    blocks: list[Block] = []
+    taken: list[bytes] = []
+    start = line = 0
+    for text in [*lines_of_bytes(data), None]:
+        if taken and (text is None or len(b"".join(taken)) + len(text) > size):
+            blocks.append(Block(start, len(b"".join(taken)), line, len(taken)))
+            start, line = start + blocks[-1].length, line + len(taken)
+            taken = []
+        if text is not None:
+            taken.append(text)
+    return blocks
+
+
+def read_shard(path: str, settings: Settings) -> tuple[Plan, list[RawBlock]]:
+    """A shard's plan, which must not be damaged, and all its blocks of raw lines."""
+    plan = make_plan(path, settings)
+    assert plan.damaged is None, plan.damaged
+    tables = read_blocks(plan.shard, plan.blocks, settings)
+    blocks = [
+        RawBlock(BlockKey(path, plan.content, block), plan.shard.kind, table)
+        for block, table in zip(plan.blocks, tables, strict=True)
+    ]
+    return plan, blocks
+
+
+def raw_lines(blocks: Sequence[RawBlock]) -> list[tuple[bytes | None, int, int]]:
+    """(raw, length, offset) of all lines."""
+    rows = [row for block in blocks for row in block.lines.to_pylist()]
+    return [(row["raw"], row["length"], row["offset"]) for row in rows]
+
+
+def raw_block(
+    lines: Sequence[bytes | None],
+    kind: str = "text",
+    ids: Sequence[Any] | None = None,
+    shard: str = "/in/a.txt",
+    first_line: int = 0,
+) -> RawBlock:
+    """A block as `read_blocks` gives it for lines that each end in one line feed."""
+    sizes = [len(line or b"") for line in lines]
+    offsets = [sum(sizes[:i]) + i for i in range(len(sizes))]
+    columns: dict[str, Any] = {
+        "raw": pa.array(lines, pa.large_binary()),
+        "length": pa.array(sizes, pa.int64()),
+        "offset": pa.array(offsets, pa.int64()),
+    }
+    if ids is not None:
+        columns["id"] = pa.array(ids)
+    block = Block(0, sum(sizes) + len(sizes), first_line, len(lines))
+    return RawBlock(BlockKey(shard, "content", block), kind, pa.table(columns))
+
+
+def normalized(raw: RawBlock, settings: Settings) -> SentenceBlock:
+    """A block of raw lines as the pipeline normalizes it."""
+    return normalize_block(raw, TextReader(settings), settings)
+
+
+def rows_of(block: SentenceBlock) -> list[dict[str, Any]]:
+    """A block's sentences as rows."""
+    return block.sentences.to_pylist()
+
+
+def embedded_block(block: SentenceBlock, settings: Settings, seed: int = 0) -> EmbeddedBlock:
+    """A block with random vectors in place of a model's."""
+    rng = np.random.default_rng(seed)
+    lengths = [row["num_tokens"] for row in rows_of(block)]
+    offsets = np.cumsum([0, *lengths])
+    columns = [column.combine_chunks() for column in block.sentences.columns]
+    for name in settings.outputs:
+        count = len(lengths) if name == SENTENCE_OUTPUT else sum(lengths)
+        vectors = rng.normal(size=(count, output_dim(TINY, name))).astype(np.float32)
+        columns.append(vector_column(name, vectors, offsets, settings.dtype))
+    part = pa.table(columns, schema=part_schema(settings, TINY))
+    return EmbeddedBlock(block, part, steps=14, nodes=12, lookups=7, misses=3)
+
+
+def local_pipeline() -> TestPipeline:
+    """A pipeline in this process; Beam's own default would try to fetch another runner first."""
+    return TestPipeline(runner=FnApiRunner())
+
+
+_KEPT: dict[int, list[Any]] = {}  # by the id of the list: Beam pickles what it runs
+
+
+class Keep(beam.DoFn):
+    """Put every element into a list of this process, for a test to look at."""
+
+    def __init__(self, kept: list[Any]) -> None:
+        self._key = id(kept)
+        _KEPT[self._key] = kept
+
+    def process(self, element: Any) -> None:
+        _KEPT[self._key].append(element)

@@ -1,0 +1,52 @@
+"""Every name that Beam keeps to itself and that we need all the same.
+
+setup.py bounds Beam's version from above because of these; tests/transforms/test_beam_internals.py
+holds each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+from apache_beam.ml.transforms.base import EmbeddingsManager, _TextEmbeddingHandler
+from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+
+from elmo_beam.elmo.errors import ArgumentError
+
+
+def text_columns_inference(manager: EmbeddingsManager) -> beam.PTransform:
+    """RunInference over dictionaries or rows, as Beam's own text embeddings run it."""
+    return RunInference(_TextEmbeddingHandler(manager))
+
+
+def unknown_flags(flags: list[str]) -> tuple[list[str], list[str]]:
+    """Those of the flags that Beam does not know, and all flags that it does.
+
+    PipelineOptions drops unknown ones without a word. Raises ArgumentError for a value that a flag
+    of Beam's cannot have.
+    """
+    parser = _BeamArgumentParser(allow_abbrev=False, add_help=False)
+    for cls in sorted(_subclasses(PipelineOptions), key=lambda c: str(c.__name__)):
+        if "_add_argparse_args" in cls.__dict__:
+            add = cls._add_argparse_args  # type: ignore[attr-defined]
+            with contextlib.suppress(Exception):  # two classes may define the same flag
+                add(parser)
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            _, rest = parser.parse_known_args(flags)
+    except SystemExit:
+        message = errors.getvalue().strip().splitlines()[-1].split("error: ")[-1]
+        raise ArgumentError(f"{message} (a flag of Beam's)") from None
+    return rest, sorted(parser._option_string_actions)
+
+
+def _subclasses(cls: type) -> set[type]:
+    found: set[type] = set()
+    subclasses: list[type] = cls.__subclasses__()
+    for sub in subclasses:
+        found |= {sub, *_subclasses(sub)}
+    return found

@@ -1,0 +1,47 @@
+"""The job's graph, as one transform."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+
+from elmo_beam.transforms.accounts import Accounts
+from elmo_beam.transforms.files.layout import layout_of
+from elmo_beam.transforms.files.settings import Settings, record_settings
+from elmo_beam.transforms.settings_checks import check_settings, resolved
+from elmo_beam.transforms.steps import ElmoHandler, PlanShards, ReadSentences, WriteBlocks
+
+
+class EmbedShards(beam.PTransform):
+    """Paths of text shards to part files in an output folder; gives the accounts of their blocks.
+
+    Paths are absolute, or URLs. A block that is done already is skipped and gives nothing. The
+    folder's run.json is written, or compared with the settings, when the transform is applied.
+    `elmo-beam embed` with the same settings and inputs then checks that nothing is missing, and
+    writes manifest.json and _SUCCESS.
+    """
+
+    def __init__(self, output: str, settings: Settings | None = None) -> None:
+        """output: a folder or URL that every worker reaches. settings: the default ones if None.
+
+        Raises UserError if the model cannot be read, and ArgumentError for settings that cannot be.
+        """
+        super().__init__()
+        given = settings or Settings()
+        check_settings(given)
+        self._layout = layout_of(output)
+        self._settings = given if given.digest else resolved(given)
+
+    def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[Accounts]:
+        """The graph."""
+        layout, settings = self._layout, self._settings
+        record_settings(layout, settings)
+        return (
+            paths
+            | "SpreadShards" >> beam.Reshuffle()
+            | "PlanShards" >> beam.ParDo(PlanShards(layout, settings))
+            | "SpreadSpans" >> beam.Reshuffle()
+            | "ReadSentences" >> beam.ParDo(ReadSentences(layout, settings))
+            | "Embed" >> RunInference(ElmoHandler(settings))
+            | "WriteBlocks" >> beam.ParDo(WriteBlocks(layout, settings))
+        )

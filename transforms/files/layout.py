@@ -1,0 +1,97 @@
+"""The names of a run's files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+
+from elmo_beam.transforms.files.storage import is_remote, join
+
+MAX_BASE = 180  # bytes of a shard's name in a part's: file systems allow 255 in all
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below a run's output folder, absolute or a URL."""
+
+    root: str
+
+    @property
+    def parts(self) -> str:
+        """Folder of part files and nothing else."""
+        return join(self.root, "parts")
+
+    @property
+    def rejects(self) -> str:
+        """Folder of one JSON Lines file per block that has rejected lines."""
+        return join(self.root, "rejects")
+
+    @property
+    def plan(self) -> str:
+        """Folder of one JSON file per shard: its plan."""
+        return join(self.root, "plan")
+
+    @property
+    def blocks(self) -> str:
+        """Folder of one JSON file per finished block: its accounts."""
+        return join(self.root, "blocks")
+
+    @property
+    def run(self) -> str:
+        """The run's settings."""
+        return join(self.root, "run.json")
+
+    @property
+    def manifest(self) -> str:
+        """Accounts and figures of the whole run, written when it ends."""
+        return join(self.root, "manifest.json")
+
+    @property
+    def success(self) -> str:
+        """Exists once every line of every input is accounted for."""
+        return join(self.root, "_SUCCESS")
+
+    @property
+    def report(self) -> str:
+        """The run as a page of HTML."""
+        return join(self.root, "report.html")
+
+    @property
+    def error_log(self) -> str:
+        """The traceback of a failure that the command cannot explain in one line."""
+        return join(self.root, "error.log")
+
+    @property
+    def lock(self) -> str:
+        """Held by the command that writes here."""
+        return join(self.root, ".lock")
+
+    def plan_of(self, shard: str) -> str:
+        """The plan of a shard's blocks."""
+        return join(self.plan, f"{shard_stem(shard)}.json")
+
+
+def layout_of(output: str) -> Layout:
+    """The layout below an output folder, absolute where local."""
+    return Layout(output.rstrip("/") if is_remote(output) else os.path.abspath(output))
+
+
+PLAN_NAME = re.compile(r".+-[0-9a-f]{8}\.json")
+BLOCK_NAME = re.compile(r"(?P<stem>.+-[0-9a-f]{8}-\d{15})\.[a-z0-9]+")  # the suffix: a format's
+
+
+def block_stem(shard: str, start: int) -> str:
+    """The name, without its suffix, of everything written for one block."""
+    return f"{shard_stem(shard)}-{start:015d}"
+
+
+def shard_stem(shard: str) -> str:
+    """What the names of everything written for one shard begin with."""
+    # Readers of folders skip names that begin with a dot or an underscore.
+    base = shard.rsplit("/", 1)[1].lstrip("._") or "shard"
+    # They also give some characters a meaning, as in globs and chained URLs.
+    base = "".join(c if c.isalnum() or c in "._-+=" else "-" for c in base)
+    base = base.encode()[:MAX_BASE].decode("utf-8", "ignore")
+    return f"{base}-{hashlib.sha256(shard.encode()).hexdigest()[:8]}"

@@ -1,0 +1,132 @@
+"""The settings that every block of one output folder shares, as run.json keeps them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from importlib import metadata
+from typing import Any
+
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.model.options import ModelOptions, parse_options
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.storage import read_bytes, write_bytes
+
+LIBRARIES = (
+    "elmo-beam", "apache-beam", "tensorflow", "tensorflow-hub", "pyarrow", "numpy", "sacremoses",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run does to text. All of it but `model` and `memory` is fixed for one output folder.
+
+    model: a handle. encoder: "native", or "module" to run a TF-Hub module itself, for checking.
+    precision: of the LSTMs' products, "float32" or "bfloat16". memory: bytes for the vectors of one
+    pass through the model. outputs: any of `word_emb`, `lstm_outputs1`, …, `elmo`, `default`.
+    format: of the parts, "parquet" or "tfrecord". dtype: of the vectors, "float32" or "float16".
+    block_size: bytes of text per part. normalize: "nfc" or "none". tokenizer: "moses" or
+    "whitespace". language: a code, for Moses and for splitting. split_sentences: cut lines into
+    sentences first. max_tokens: per sentence. long_sentences: "reject", "truncate" or "split" those
+    that have more. pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
+    where JSON Lines and Parquet have the text. id_field: a JSON field or Parquet column to copy.
+
+    digest, options: of the model; `settings_checks.resolved` fills them in.
+    """
+
+    model: str = "default"
+    encoder: str = "native"
+    precision: str = "float32"
+    memory: int = 1 << 30
+    outputs: tuple[str, ...] = ("elmo",)
+    format: str = "parquet"
+    dtype: str = "float32"
+    block_size: int = 256 << 10
+    normalize: str = "nfc"
+    tokenizer: str = "moses"
+    language: str = "en"
+    split_sentences: bool = False
+    max_tokens: int = 5000
+    long_sentences: str = "reject"
+    pad_to: int | None = None
+    text_field: str = "text"
+    text_column: str = "text"
+    id_field: str | None = None
+    digest: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal; the same for settings that give the same part files."""
+        compared = {name: value for name, value in self.to_json().items() if name in COMPARED}
+        return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def model_options(self) -> ModelOptions:
+        """`options` as the model's floor has them; UserError if they are damaged."""
+        return parse_options(json.dumps(self.options), "run.json")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON keeps them: tuples as lists."""
+        return {**asdict(self), "outputs": list(self.outputs)}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Settings:
+        """The settings that `to_json` gave."""
+        known = {f.name: document[f.name] for f in fields(cls)}
+        return cls(**{**known, "outputs": tuple(known["outputs"])})
+
+
+COMPARED = tuple(f.name for f in fields(Settings) if f.name not in ("model", "memory", "options"))
+
+
+def read_settings(layout: Layout) -> Settings:
+    """The settings of the run in a folder; UserError if there is none."""
+    text = read_bytes(layout.run)
+    if text is None:
+        raise UserError(f"{layout.root} is not a run of elmo-beam: it has no run.json")
+    try:
+        return Settings.from_json(json.loads(text)["settings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{layout.run} is damaged ({error}): start over with `overwrite`") from None
+
+
+def record_settings(layout: Layout, settings: Settings) -> None:
+    """Write run.json, or compare with the one there; UserError says what differs."""
+    text = read_bytes(layout.run)
+    if text is not None:
+        _compare(layout, read_settings(layout), settings)
+    document = {"settings": settings.to_json(), "versions": versions()}
+    data = (json.dumps(document, indent=2) + "\n").encode()
+    if data != text:
+        write_bytes(layout.root, layout.run, data)
+
+
+def _compare(layout: Layout, before: Settings, now: Settings) -> None:
+    differing = [
+        f"{_label(name)} {_shown(name, old)}, now {_shown(name, new)}"
+        for name in COMPARED
+        for old, new in [(getattr(before, name), getattr(now, name))]
+        if old != new
+    ]
+    if differing:
+        raise UserError(
+            f"{layout.root} is a run with other settings ({'; '.join(differing)}): use the same, "
+            "another `output`, or `overwrite`"
+        )
+
+
+def _label(name: str) -> str:
+    return "`model` with digest" if name == "digest" else f"`{name}`"
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "digest":
+        return str(value)[:12]
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def versions() -> dict[str, str]:
+    """Versions of ourselves and of what the vectors depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}

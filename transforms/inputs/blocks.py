@@ -1,0 +1,65 @@
+"""Blocks: runs of whole lines, cut by size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Block:
+    """start, length: bytes of decompressed text, or rows of a table; line: its first line."""
+
+    start: int
+    length: int
+    line: int
+    lines: int
+
+
+def cut_text(chunks: Iterable[bytes], size: int) -> list[Block]:
+    """The blocks of a text that arrives in chunks; no line of it need fit into memory.
+
+    From the start of the file, lines are added until the next would exceed `size` bytes; a longer
+    line is a block by itself.
+    """
+    blocks: list[Block] = []
+    position = start = end = line = lines = 0  # the open block is start..end, whole lines
+
+    def cut(stop: int, count: int) -> None:
+        nonlocal start, end, line, lines
+        blocks.append(Block(start, stop - start, line, count))
+        start, end, line, lines = stop, max(end, stop), line + count, 0
+
+    def add(ends: np.ndarray) -> None:
+        nonlocal end, lines
+        i = 0
+        while i < len(ends):
+            fit = int(np.searchsorted(ends, start + size, "right"))
+            if fit > i:
+                end, lines, i = int(ends[fit - 1]), lines + fit - i, fit
+            elif end > start:
+                cut(end, lines)
+            else:  # one line longer than a block
+                cut(int(ends[i]), 1)
+                i += 1
+
+    for chunk in chunks:
+        add(np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n")) + position + 1)
+        position += len(chunk)
+    if position > end:  # the last line has no line feed
+        add(np.array([position]))
+    if end > start:
+        cut(end, lines)
+    return blocks
+
+
+def cut_rows(rows: int, text_bytes: int, size: int) -> list[Block]:
+    """The blocks of a table: equally many rows each, about `size` bytes of text."""
+    per_block = max(1, size * rows // max(text_bytes, 1))
+    return [
+        Block(start, lines, start, lines)
+        for start in range(0, rows, per_block)
+        for lines in [min(per_block, rows - start)]
+    ]

@@ -1,0 +1,51 @@
+"""The input formats. To add one, write its module, which defines FORMAT, and name it here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import pyarrow as pa
+
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.shards import Shard, compression_of
+
+INPUT_FORMATS = [
+    "elmo_beam.transforms.inputs.jsonl",
+    "elmo_beam.transforms.inputs.parquet",
+]
+TEXT = "elmo_beam.transforms.inputs.text"  # whatever has none of their suffixes
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """How files of one format are cut into blocks and read.
+
+    suffixes: lower case, with the dot. compressible: whether a compression's suffix may follow.
+    cut: reads a shard once, whole; what identifies its content, and its blocks. read: the lines of
+    some blocks, in order: a table per block of raw (large_binary or null), length and offset
+    (int64; bytes, or rows), and optionally id. parse: a raw line's text, and its id if that is in
+    the line; raises Rejected. cut and read raise Damaged.
+    """
+
+    suffixes: tuple[str, ...]
+    compressible: bool
+    cut: Callable[[Shard, Settings], tuple[str, list[Block]]]
+    read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
+    parse: Callable[[bytes | None, Settings], tuple[str, str | None]]
+
+
+def input_format(path: str) -> InputFormat:
+    """The format of a file, by its suffix, or by the one before a compression's."""
+    compressed = compression_of(path) is not None
+    name = os.path.splitext(path)[0] if compressed else path
+    suffix = os.path.splitext(name)[1].lower()
+    for module in INPUT_FORMATS:
+        found: InputFormat = import_module(module).FORMAT
+        if suffix in found.suffixes and (found.compressible or not compressed):
+            return found
+    text: InputFormat = import_module(TEXT).FORMAT
+    return text

@@ -1,0 +1,62 @@
+"""Lines as every input format hands them over, and how one is rejected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+LIMIT_LINE = 1 << 20  # bytes; a longer line is rejected without being held
+HEAD = 64 << 10  # bytes kept of a line that is too long to hold
+
+
+class Rejected(Exception):
+    """A line that is not embedded: the reason, and its id if that could be read.
+
+    Reasons: invalid_utf8, lone_surrogate, line_too_long, too_many_tokens, not_json, not_an_object,
+    missing_field, not_a_string, null_text.
+    """
+
+    def __init__(self, reason: str, identity: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.identity = reason, identity
+
+
+def line_table(raw: Sequence[bytes | None], sizes: list[int], offsets: np.ndarray) -> pa.Table:
+    """Lines as a table of raw (large_binary), length and offset (int64)."""
+    return pa.table(
+        {
+            "raw": pa.array(raw, pa.large_binary()),
+            "length": pa.array(sizes, pa.int64()),
+            "offset": pa.array(offsets, pa.int64()),
+        }
+    )
+
+
+def cut_to_head(text: bytes | None) -> bytes | None:
+    """The bytes of a line, of one that is too long only the head."""
+    return text if text is None or len(text) <= LIMIT_LINE else text[:HEAD]
+
+
+def decoded(raw: bytes | None) -> str:
+    """A line's text; raises Rejected for one that is null or not UTF-8."""
+    if raw is None:
+        raise Rejected("null_text")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Rejected("invalid_utf8") from None
+
+
+def identity_of(value: Any) -> str | None:
+    """An id as a string: text as it is, JSON's other values as JSON writes them, dates in ISO."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool | int | float | list | dict):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    return str(value).encode("utf-8", "replace").decode()

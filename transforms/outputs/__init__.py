@@ -1,0 +1,1 @@
+"""The formats of part files, one module each, and their columns."""

@@ -1,0 +1,150 @@
+"""TFRecord parts: tf.train.Example if `default` is the only output, else SequenceExample.
+
+One record per row. TensorFlow is imported only where records are written or read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.outputs.formats import OutputFormat
+from elmo_beam.transforms.outputs.schema import part_schema
+
+
+def write_tfrecord(table: pa.Table, settings: Settings, path: str) -> None:
+    """One record a row, in order; with `pad_to`, empty tokens and zero vectors up to that many."""
+    from elmo_beam.elmo.backend import tf
+
+    try:
+        with tf.io.TFRecordWriter(path) as writer:
+            for batch in table.to_batches(max_chunksize=64):
+                for example in _examples(batch, settings):
+                    writer.write(example.SerializeToString())
+    except tf.errors.OpError as error:  # a full disk, say: raise what Python's own files would
+        raise OSError(str(error.message).split("; ")[-1]) from None
+
+
+def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
+    from elmo_beam.elmo.backend import tf
+
+    token_outputs = [name for name in settings.outputs if name != SENTENCE_OUTPUT]
+    for i in range(batch.num_rows):
+        key = ":".join(str(batch[name][i]) for name in ("shard", "offset", "sentence"))
+        context = {
+            "id": _bytes([key]),
+            "num_tokens": _int64(batch["num_tokens"][i].as_py()),
+        }
+        if SENTENCE_OUTPUT in settings.outputs:
+            context[SENTENCE_OUTPUT] = _floats(batch[SENTENCE_OUTPUT][i].values)
+        features = tf.train.Features(feature=context)
+        if not token_outputs:
+            yield tf.train.Example(features=features)
+            continue
+        tokens = batch["tokens"][i].as_py()
+        padding = max(0, (settings.pad_to or 0) - len(tokens))
+        lists = {"tokens": [_bytes([token]) for token in [*tokens, *[""] * padding]]}
+        for name in token_outputs:
+            vectors = batch[name][i].values
+            width = vectors.type.list_size
+            flat = np.asarray(vectors.flatten(), np.float32).reshape(-1, width)
+            rows = np.concatenate([flat, np.zeros((padding, width), np.float32)])
+            lists[name] = [_floats(row) for row in rows]
+        feature_lists = {k: tf.train.FeatureList(feature=v) for k, v in lists.items()}
+        yield tf.train.SequenceExample(
+            context=features, feature_lists=tf.train.FeatureLists(feature_list=feature_lists)
+        )
+
+
+def _bytes(values: list[str]) -> Any:
+    from elmo_beam.elmo.backend import tf
+
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[v.encode() for v in values]))
+
+
+def _int64(value: int) -> Any:
+    from elmo_beam.elmo.backend import tf
+
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _floats(values: Any) -> Any:
+    from elmo_beam.elmo.backend import tf
+
+    return tf.train.Feature(float_list=tf.train.FloatList(value=np.asarray(values, np.float32)))
+
+
+def parse_tfrecord(serialized: Any, dims: dict[str, int]) -> dict[str, Any]:
+    """One record as tensors; works inside `tf.data.Dataset.map`.
+
+    dims: the outputs in the record and their widths, e.g. {"elmo": 256}. Returns id (string []),
+    num_tokens (int64 []), default (float32 [dim]), and if a token output is named, tokens
+    (string [n]) and each output (float32 [n, dim]); n is num_tokens, or `pad_to`.
+    """
+    from elmo_beam.elmo.backend import tf
+
+    context = {
+        "id": tf.io.FixedLenFeature([], tf.string),
+        "num_tokens": tf.io.FixedLenFeature([], tf.int64),
+    }
+    if SENTENCE_OUTPUT in dims:
+        width = dims[SENTENCE_OUTPUT]
+        context[SENTENCE_OUTPUT] = tf.io.FixedLenFeature([width], tf.float32)
+    token_dims = {name: dim for name, dim in dims.items() if name != SENTENCE_OUTPUT}
+    if not token_dims:
+        return dict(tf.io.parse_single_example(serialized, context))
+    sequences = {"tokens": tf.io.FixedLenSequenceFeature([], tf.string)}
+    for name, dim in token_dims.items():
+        sequences[name] = tf.io.FixedLenSequenceFeature([dim], tf.float32)
+    return {
+        name: tensor
+        for part in tf.io.parse_single_sequence_example(serialized, context, sequences)
+        for name, tensor in part.items()
+    }
+
+
+def kept_columns(settings: Settings) -> list[str]:
+    """Of `part_schema`: line, id, text and truncated are not kept, nor tokens beside `default`."""
+    dropped = {"line", "id", "text", "truncated"}
+    if set(settings.outputs) == {SENTENCE_OUTPUT}:
+        dropped.add("tokens")
+    return [name for name in part_schema(settings).names if name not in dropped]
+
+
+def read_tfrecord(path: str, settings: Settings, columns: Sequence[str] | None) -> pa.Table:
+    """A part's rows, without the padding."""
+    from elmo_beam.elmo.backend import tf
+
+    dims = {name: output_dim(settings.model_options, name) for name in settings.outputs}
+    rows: list[dict[str, Any]] = []
+    for serialized in tf.data.TFRecordDataset(path):
+        record = {name: t.numpy() for name, t in parse_tfrecord(serialized, dims).items()}
+        shard, offset, sentence = record.pop("id").decode().rsplit(":", 2)
+        n = int(record["num_tokens"])
+        row: dict[str, Any] = {"shard": shard, "offset": int(offset), "sentence": int(sentence)}
+        row["num_tokens"] = n
+        for name, array in record.items():
+            if name == "tokens":
+                row[name] = [t.decode() for t in array[:n]]
+            elif name != "num_tokens":
+                row[name] = array if array.ndim == 1 else list(array[:n])
+        rows.append(row)
+    schema = part_schema(settings)
+    kept = pa.schema([schema.field(name) for name in kept_columns(settings)])
+    table = pa.Table.from_pylist(rows, schema=kept)
+    return table if columns is None else table.select(list(columns))
+
+
+FORMAT = OutputFormat(
+    write=write_tfrecord,
+    read=read_tfrecord,
+    columns=kept_columns,
+    dtypes=("float32",),
+    packing=1.0,
+    pads=True,
+)

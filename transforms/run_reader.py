@@ -1,0 +1,214 @@
+"""A run's rows, read back one part at a time, in the input's order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
+from elmo_beam.transforms.files.settings import Settings, read_settings
+from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
+from elmo_beam.transforms.outputs.formats import output_format
+from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.plan import recorded_shards
+
+Key = str | tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its parts. shards: the paths of its inputs, in order."""
+
+    layout: Layout
+    settings: Settings
+    shards: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every line of every input is accounted for."""
+        return exists(self.layout.success)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The accounts, settings and figures in manifest.json; empty if there is none to read."""
+        try:
+            return dict(json.loads(read_bytes(self.layout.manifest) or b"{}"))
+        except ValueError:
+            return {}
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns that the parts have."""
+        return output_format(self.settings.format).columns(self.settings)
+
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """One table per part, in the input's order: all columns that the format keeps, or some.
+
+        Raises UserError for a column that the run does not have.
+        """
+        self._check_columns(columns)
+        committed = {name.removesuffix(".json") for name in list_names(self.layout.blocks)}
+        by_shard: dict[str, list[str]] = {}
+        for name in list_names(self.layout.parts):
+            match = BLOCK_NAME.fullmatch(name)
+            if match and match["stem"] in committed:
+                by_shard.setdefault(match["stem"].rpartition("-")[0], []).append(name)
+        for shard in self.shards:
+            for name in by_shard.get(shard_stem(shard), []):
+                yield self._table(join(self.layout.parts, name), columns)
+
+    def arrays(self, output: str) -> tuple[np.ndarray, np.ndarray]:
+        """All of an output's vectors, flat, and where those of each sentence begin.
+
+        Float [tokens, dim] and int64 [sentences + 1]: sentence i has
+        `vectors[offsets[i]:offsets[i + 1]]`. For `default` a sentence has one vector.
+        """
+        tables = list(self.tables(["num_tokens", output]))
+        lengths = [np.asarray(table["num_tokens"], np.int64) for table in tables]
+        if output == SENTENCE_OUTPUT:
+            lengths = [np.ones_like(part) for part in lengths]
+        none = np.zeros((0, self.dim(output)), self.settings.dtype)
+        vectors = np.concatenate([none, *(self.vectors(table, output) for table in tables)])
+        return vectors, np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
+
+    def dataframe(self, columns: Sequence[str] | None = None) -> Any:
+        """All rows as a pandas DataFrame."""
+        tables = list(self.tables(columns))
+        if not tables:
+            tables = [part_schema(self.settings).empty_table().select(columns or self.columns)]
+        return pa.concat_tables(tables).to_pandas()
+
+    def rows(
+        self, output: str, labels: Mapping[Key, Any] | None = None
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """Each sentence's vectors of one output, with its label, or None without `labels`.
+
+        Float [tokens, dim], or [dim] for `default`. labels: by id if the run has ids, else by
+        (shard, line); by (shard, offset) if the format keeps neither, as TFRecord. Raises UserError
+        for a sentence that has no label.
+        """
+        keys = ["shard", "line" if "line" in self.columns else "offset"]
+        if "id" in self.columns:
+            keys = ["id"]
+        if labels is None:
+            keys = []
+        for table in self.tables([*keys, "num_tokens", output]):
+            vectors, at = self.vectors(table, output), 0
+            columns = [table[name].to_pylist() for name in keys]
+            for i, n in enumerate(table["num_tokens"].to_pylist()):
+                own = vectors[i] if output == SENTENCE_OUTPUT else vectors[at : at + n]
+                at += n
+                if labels is None:
+                    yield own, None
+                    continue
+                key = tuple(column[i] for column in columns)
+                yield own, _label(labels, key if len(key) > 1 else key[0])
+
+    def dim(self, output: str) -> int:
+        """The width of an output's vectors."""
+        return output_dim(self.settings.model_options, output)
+
+    def vectors(self, table: pa.Table, output: str) -> np.ndarray:
+        """A table's vectors of one output: [tokens, dim], or [sentences, dim] for `default`."""
+        column = table[output].combine_chunks()
+        while pa.types.is_nested(column.type):
+            column = column.flatten()
+        return np.asarray(column, self.settings.dtype).reshape(-1, self.dim(output))
+
+    def _table(self, path: str, columns: Sequence[str] | None) -> pa.Table:
+        try:
+            with local_copy(path) as local:
+                return output_format(self.settings.format).read(local, self.settings, columns)
+        except UserError:
+            raise
+        except Exception as error:  # each reader raises its own
+            raise UserError(
+                f"{path} is damaged ({cause_of(error)}): `elmo-beam verify` says what to do"
+            ) from None
+
+    def _check_columns(self, columns: Sequence[str] | None) -> None:
+        for name in columns or ():
+            if name not in self.columns:
+                raise UserError(f"no column {name!r} in this run: it has {', '.join(self.columns)}")
+
+
+def open_run(folder: str, allow_incomplete: bool = False) -> Run:
+    """The run in an output folder; UserError if it is not complete, unless that is allowed."""
+    layout = layout_of(folder)
+    settings = read_settings(layout)
+    run = Run(layout, settings, recorded_shards(layout))
+    if not allow_incomplete and not run.complete:
+        raise UserError(
+            f"the run in {layout.root} is not complete: the same command finishes it; "
+            "allow_incomplete=True reads what there is"
+        )
+    return run
+
+
+def tf_dataset(
+    run: Run, output: str, batch_size: int, labels: Mapping[Key, Any] | None = None
+) -> Any:
+    """A tf.data.Dataset of padded batches: ({"vectors", "mask"}, label), or without the label.
+
+    vectors: float32 [batch, tokens, dim], zero after a sentence's end; mask: bool [batch, tokens].
+    For `default`, vectors alone: float32 [batch, dim].
+    """
+    from elmo_beam.elmo.backend import tf
+
+    dim, one = run.dim(output), output == SENTENCE_OUTPUT
+
+    def rows() -> Iterator[Any]:
+        for vectors, label in run.rows(output, labels):
+            found = {"vectors": np.asarray(vectors, np.float32)}
+            if not one:
+                found["mask"] = np.ones(len(vectors), bool)
+            features = found["vectors"] if one else found
+            yield features if labels is None else (features, label)
+
+    shape = [dim] if one else [None, dim]
+    signature: Any = tf.TensorSpec(shape, tf.float32)
+    if not one:
+        signature = {"vectors": signature, "mask": tf.TensorSpec([None], tf.bool)}
+    if labels is not None:
+        if not labels:
+            raise UserError("labels is empty: it must have every row's key")
+        every = np.asarray(list(labels.values()))
+        signature = (signature, tf.TensorSpec(every.shape[1:], tf.as_dtype(every.dtype)))
+    dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
+    return dataset.padded_batch(batch_size)
+
+
+def torch_dataset(run: Run, output: str, labels: Mapping[Key, Any] | None = None) -> Any:
+    """A PyTorch IterableDataset of (vectors, label), or of vectors alone: float32 tensors.
+
+    A DataLoader's workers share the sentences. Needs PyTorch, which is not among the requirements.
+    """
+    import torch
+
+    class Rows(torch.utils.data.IterableDataset):
+        def __reduce__(self) -> Any:  # spawned workers get it pickled
+            return torch_dataset, (run, output, labels)
+
+        def __iter__(self) -> Iterator[Any]:
+            worker = torch.utils.data.get_worker_info()
+            first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+            for vectors, label in itertools.islice(run.rows(output, labels), first, None, step):
+                tensor = torch.from_numpy(np.array(vectors, np.float32))
+                yield tensor if labels is None else (tensor, label)
+
+    return Rows()
+
+
+def _label(labels: Mapping[Key, Any], key: Any) -> Any:
+    try:
+        return labels[key]
+    except KeyError:
+        raise UserError(f"no label for {key!r}: labels must have every row's key") from None

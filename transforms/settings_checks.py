@@ -1,0 +1,92 @@
+"""Settings, checked before anything starts, and completed with what their model says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from elmo_beam.elmo.encoder.precision import PRECISIONS
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, ENCODERS, read_weights
+from elmo_beam.elmo.model.outputs import checked_outputs
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.storage import is_remote
+from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
+from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
+
+NORMALIZATIONS = ("nfc", "none")
+LONG_SENTENCES = ("reject", "truncate", "split")
+DTYPES = ("float32", "float16")
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises ArgumentError for a value that a setting cannot have, and for a contradiction.
+
+    Reads no file and no model.
+    """
+    s = settings
+    check_text_settings(s)
+    _check_choice("encoder", s.encoder, ENCODERS)
+    _check_choice("precision", s.precision, PRECISIONS)
+    _check_choice("format", s.format, tuple(OUTPUT_FORMATS))
+    _check_choice("dtype", s.dtype, DTYPES)
+    _check_count("memory", s.memory)
+    _check_count("block_size", s.block_size)
+    if s.encoder == "module" and s.precision != "float32":
+        raise ArgumentError(f"`precision` {s.precision} is for `encoder` native")
+    chosen = output_format(s.format)
+    if s.dtype not in chosen.dtypes:
+        raise ArgumentError(
+            f"`dtype` {s.dtype} is not for `format` {s.format}, which keeps "
+            f"{' or '.join(chosen.dtypes)}"
+        )
+    if s.pad_to is not None:
+        _check_count("pad_to", s.pad_to)
+        if not chosen.pads:
+            raise ArgumentError(
+                f"`pad_to` is not for `format` {s.format}, which keeps sentences ragged"
+            )
+        if s.max_tokens > s.pad_to:
+            raise ArgumentError(
+                f"`pad_to` {s.pad_to} is less than `max_tokens` {s.max_tokens}: make `max_tokens` "
+                "no larger than `pad_to`"
+            )
+
+
+def check_text_settings(settings: Settings) -> None:
+    """The part of `check_settings` that concerns text, for commands that write no vectors."""
+    s = settings
+    _check_choice("normalize", s.normalize, NORMALIZATIONS)
+    _check_choice("tokenizer", s.tokenizer, tuple(TOKENIZERS))
+    _check_choice("long_sentences", s.long_sentences, LONG_SENTENCES)
+    _check_count("max_tokens", s.max_tokens)
+    if s.tokenizer == "moses" and s.language != "en":
+        check_language(s.language)
+
+
+def resolved(settings: Settings) -> Settings:
+    """The settings with their model's digest and options, and the outputs in its order.
+
+    Raises UserError if the model cannot be read, or ArgumentError if it lacks an output.
+    """
+    model = settings.model
+    if model != DEFAULT_MODEL and not is_remote(model):
+        model = os.path.abspath(model)
+    weights = read_weights(model, settings.encoder)
+    return replace(
+        settings,
+        model=model,
+        outputs=tuple(checked_outputs(weights.options, settings.outputs)),
+        digest=weights.digest,
+        options=weights.options.to_json(),
+    )
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ArgumentError(f"`{name}` {value!r} must be one of {', '.join(choices)}")
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"`{name}` {value!r} must be a whole number from 1")

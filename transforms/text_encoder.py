@@ -1,0 +1,96 @@
+"""Raw strings to vectors, without a pipeline: tokenized as the job tokenizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from elmo_beam.elmo.encoder.passes import in_order
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, load_encoder
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
+from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.settings_checks import check_settings
+from elmo_beam.transforms.text import TextReader
+
+TEXTS_AT_ONCE = 2048
+
+
+def text_encoder_settings(model: str, **given: Any) -> Settings:
+    """The settings of a TextEncoder; ArgumentError for one that cannot be."""
+    settings = Settings(model=model, long_sentences="truncate", **given)
+    check_settings(settings)
+    return settings
+
+
+class TextEncoder:
+    """A model and the tokenizer in front of it.
+
+    Each text is one sentence. Its vectors do not depend on what is encoded with it, within 1e-5.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        tokenizer: str = "moses",
+        language: str = "en",
+        max_tokens: int = 5000,
+        precision: str = "float32",
+    ) -> None:
+        """Load the model, which takes some seconds.
+
+        model: a handle: `default`, a folder, or a TF-Hub URL. tokenizer: "moses", for `language`,
+        or "whitespace". Tokens beyond max_tokens are left out. precision: "float32" or "bfloat16".
+        Raises UserError if the model cannot be read, and ArgumentError for a wrong argument.
+        """
+        settings = text_encoder_settings(
+            model,
+            tokenizer=tokenizer,
+            language=language,
+            max_tokens=max_tokens,
+            precision=precision,
+        )
+        self._reader = TextReader(settings)
+        self._encoder = load_encoder(model, precision=precision)
+
+    def dim(self, output: str = SENTENCE_OUTPUT) -> int:
+        """The width of an output's vectors."""
+        return output_dim(self._encoder.options, output)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        output: str = SENTENCE_OUTPUT,
+        *,
+        show_progress_bar: bool = False,
+    ) -> list[np.ndarray]:
+        """One array per text, in order: float32 [dim] for `default`, else [tokens, dim].
+
+        A text without a token gives zeros, or [0, dim]. Raises ArgumentError for an output that the
+        model lacks.
+        """
+        if isinstance(texts, str):
+            raise ArgumentError("`texts` is a single string: give a list of them")
+        checked_outputs(self._encoder.options, [output])
+        starts: Any = range(0, len(texts), TEXTS_AT_ONCE)
+        if show_progress_bar:
+            from tqdm.auto import tqdm
+
+            starts = tqdm(starts, unit_scale=TEXTS_AT_ONCE, unit="texts")
+        found: list[np.ndarray] = []
+        for start in starts:
+            found.extend(self._vectors(texts[start : start + TEXTS_AT_ONCE], output))
+        return found
+
+    def _vectors(self, texts: Sequence[str], output: str) -> Iterator[np.ndarray]:
+        read = [self._reader.sentences(text) for text in texts]
+        sentences = Sentences.from_lists([one[0].tokens if one else [] for one in read])
+        vectors = in_order(self._encoder.passes(sentences, [output]), sentences)[output]
+        if output == SENTENCE_OUTPUT:
+            yield from vectors
+        else:
+            yield from np.split(vectors, sentences.offsets[1:-1])

@@ -1,0 +1,40 @@
+"""Errors meant for the user, on their way from a worker to the command.
+
+A runner hands a worker's exception over as text, inside a traceback and sometimes inside a stack
+trace of Java's. So a UserError travels as JSON behind a mark, and is read back in one place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from elmo_beam.elmo.errors import UserError
+
+MARK = "elmo-beam-error:"
+
+
+class WorkerError(Exception):
+    """A UserError that leaves a worker; its text is the mark and the message as JSON."""
+
+
+@contextmanager
+def user_errors_marked() -> Iterator[None]:
+    """Raise a WorkerError for a UserError."""
+    try:
+        yield
+    except UserError as error:
+        raise WorkerError(f"{MARK}{json.dumps(str(error))}") from None
+
+
+def marked_user_error(text: str) -> UserError | None:
+    """The last UserError that stands in a runner's text, None if there is none."""
+    _, mark, rest = text.rpartition(MARK)
+    if not mark:
+        return None
+    try:
+        message, _ = json.JSONDecoder().raw_decode(rest)
+    except ValueError:  # the runner cut the text
+        return None
+    return UserError(message)
