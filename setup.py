@@ -51,6 +51,7 @@ setup(
         "setuptools<81",  # tensorflow-hub imports pkg_resources
         "tensorflow>=2.21,<3",
         "tensorflow-hub>=0.16.1",
+        "tqdm>=4.60",
     ],
     extras_require={
         "aws": ["apache-beam[aws]"],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,32 +18,34 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 from sst import PARTS, Reviews, arguments, bag_of_words, best_on_dev, draw, regression
 
-from elmo_beam.transforms.run_reader import Run, open_run
+import elmo_beam
+from elmo_beam import Run
 
 OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
-NARROWNESS = (2.0, 3.0, 6.0)  # of token pairs: the more, the more only the same token counts
+NARROWNESS = (2.0, 3.0, 6.0)  # of token pairs: the higher, the more only equal tokens count
 PENALTIES = (1.0, 3.0, 10.0)  # of the support vector machine
 TOKENS_AT_ONCE = 2048  # distinct ones, compared with all others
 
 
-def embed(reviews: dict[str, Reviews], args: argparse.Namespace) -> Run:
-    """All sentences through `elmo-beam embed`; each has its part and number as id."""
+def embedded(reviews: dict[str, Reviews], args: argparse.Namespace) -> Run:
+    """All sentences embedded, each with its part and number as id; what exists is reused."""
     work: Path = args.work
     work.mkdir(parents=True, exist_ok=True)
     for part, own in reviews.items():
         lines = [json.dumps({"id": f"{part} {i}", "text": s}) for i, s in enumerate(own.sentences)]
         (work / f"{part}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    inputs = [word for part in PARTS for word in ("--input", str(work / f"{part}.jsonl"))]
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pipeline", "embed", *inputs, "--output", str(work / "vectors"),
-            "--model", args.model, "--precision", args.precision, "--outputs", ",".join(OUTPUTS),
-            "--tokenizer", "whitespace", "--id_field", "id",
-        ]
-    )  # fmt: skip
-    if done.returncode:
-        sys.exit(done.returncode)
-    return open_run(str(work / "vectors"))
+    try:
+        return elmo_beam.embed(
+            [work / f"{part}.jsonl" for part in PARTS],
+            work / "vectors",
+            model=args.model,
+            precision=args.precision,
+            outputs=OUTPUTS,
+            tokenizer="whitespace",
+            id_field="id",
+        )
+    except elmo_beam.UserError as error:
+        sys.exit(str(error))
 
 
 def rows_of_parts(run: Run, reviews: dict[str, Reviews]) -> dict[str, np.ndarray]:
@@ -66,10 +67,10 @@ def pooled(run: Run, output: str, train: np.ndarray) -> np.ndarray:
 
 
 def token_pairs(run: Run, narrowness: float) -> np.ndarray:
-    """How alike the tokens of any two rows are by the token layer: float32 [rows, rows].
+    """How similar the tokens of any two rows are by the token layer: float32 [rows, rows].
 
     The sum over all pairs of their tokens of exp(narrowness × (cosine - 1)), 1 with itself; the
-    vectors are whitened first. Equal tokens give 1, like a bag of words; akin ones, less.
+    vectors are whitened first. Equal tokens give 1, as in a bag of words; similar ones, less.
     """
     vectors, offsets = run.arrays("word_emb")
     tokens = np.concatenate(
@@ -91,7 +92,7 @@ def token_pairs(run: Run, narrowness: float) -> np.ndarray:
 def compared(
     pairs: list[np.ndarray], reviews: dict[str, Reviews], rows: dict[str, np.ndarray]
 ) -> float:
-    """Test accuracy of the support vector machine, over how alike sentences are, best on dev."""
+    """Test accuracy of a support vector machine on sentence similarities, the best one on dev."""
     found = []
     for alike in pairs:
         features = {part: alike[np.ix_(own, rows["train"])] for part, own in rows.items()}
@@ -106,7 +107,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("sentiment-vectors"), help="a folder")
     parser.add_argument("--precision", default="float32", help="as for elmo-beam embed")
     args, reviews = arguments(parser)
-    run = embed(reviews, args)
+    run = embedded(reviews, args)
     rows = rows_of_parts(run, reviews)
     features = {output: pooled(run, output, rows["train"]) for output in OUTPUTS}
     bars = {"bag of words": bag_of_words(reviews)}
@@ -120,7 +121,7 @@ def main() -> None:
     bars["token pairs and both layers"] = compared([p + context for p in pairs], reviews, rows)
     for name, accuracy in bars.items():
         print(f"{name:<28}{accuracy:8.1%}")
-    draw(args.picture, "Sentiment of test sentences told", bars, 0.5)
+    draw(args.picture, "Sentiment of test sentences, accuracy", bars, 0.5)
     print(args.picture)
 
 

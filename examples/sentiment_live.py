@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from sst import Reviews, arguments, bag_of_words, draw
 
-from elmo_beam.elmo.keras_layer import ElmoLayer
+from elmo_beam import ElmoLayer
 
 BATCH, EPOCHS = 64, 8
 RATE, DROPOUT = 2e-3, 0.3
@@ -28,7 +28,7 @@ def dataset(own: Reviews, shuffled: bool) -> tf.data.Dataset:
 
 
 def classifier(model: str) -> keras.Model:
-    """Sentences to the chance of a good review."""
+    """Sentences to the probability of a good review."""
     sentences = keras.Input((), dtype="string")
     vectors = ElmoLayer(model, trainable="mix", name="elmo")(sentences)
     inputs = keras.layers.Dropout(DROPOUT)(keras.layers.LayerNormalization()(vectors))
@@ -38,7 +38,7 @@ def classifier(model: str) -> keras.Model:
 
 
 def main() -> None:
-    """Print the accuracies, and draw the parts that the layers have got."""
+    """Print the accuracies, and draw each layer's share in the mix."""
     args, reviews = arguments(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     keras.utils.set_random_seed(0)
     model = classifier(args.model)
@@ -58,7 +58,7 @@ def main() -> None:
     parts = np.exp(raw) / np.exp(raw).sum()
     names = ["token layer", *(f"LSTM layer {i}" for i in range(1, len(parts)))]
     shares = {name: float(part) for name, part in zip(names, parts, strict=True)}
-    draw(args.picture, "The layers' parts in the trained mix", shares, 0.0)
+    draw(args.picture, "Each layer's share in the trained mix", shares, 0.0)
     print(args.picture)
 
 

@@ -13,27 +13,27 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the regressions, the less the more penalty
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the regressions: the smaller, the more penalty
 PARTS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
 class Reviews:
-    """Sentences of tokens parted by spaces, and their labels, 0 or 1."""
+    """Sentences of tokens separated by spaces, and their labels, 0 or 1."""
 
     sentences: list[str]
     labels: np.ndarray
 
 
 def read_reviews(path: Path) -> Reviews:
-    """A file of lines `label sentence`, as SST-2 is passed around (stsa.binary.*)."""
+    """A file of lines `label sentence`, as SST-2 is usually distributed (stsa.binary.*)."""
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = [line.split(" ", 1) for line in lines if len(line.split()) > 1]
     return Reviews([pair[1] for pair in pairs], np.array([int(pair[0]) for pair in pairs]))
 
 
 def arguments(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, dict[str, Reviews]]:
-    """The command line, with the flags that both examples have, and the three files named there."""
+    """The command line, with the flags that both examples share, and the three files it names."""
     for part in PARTS:
         parser.add_argument(f"--{part}", type=Path, required=True, help="lines of `label sentence`")
     parser.add_argument("--model", default="default", help="a model handle, as for elmo-beam embed")
@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, dict
 
 
 def bag_of_words(reviews: dict[str, Reviews]) -> float:
-    """Test accuracy of logistic regression over which words stand in a sentence."""
+    """Test accuracy of logistic regression on which words occur in a sentence."""
     words = CountVectorizer(tokenizer=str.split, token_pattern=None, lowercase=False, binary=True)
     words.fit(reviews["train"].sentences)
     features = {part: words.transform(own.sentences) for part, own in reviews.items()}
@@ -59,7 +59,7 @@ def regression(features: Mapping[str, Any], reviews: dict[str, Reviews]) -> floa
 def best_on_dev(
     models: Sequence[Any], features: Mapping[str, Any], reviews: dict[str, Reviews]
 ) -> tuple[float, float]:
-    """Accuracy on dev and test of the one of scikit-learn's models that is best on dev."""
+    """Accuracy on dev and test of whichever scikit-learn model is best on dev."""
     found = []
     for model in models:
         model.fit(features["train"], reviews["train"].labels)

@@ -1,9 +1,9 @@
-"""How fast elmo-beam is on your machine and text, and in how much memory.
+"""How fast elmo-beam is on your machine and text, and how much memory it takes.
 
     python scripts/benchmark.py shards/*.txt.gz --json figures.json
 
-Some 80 minutes on two cores; --only names the parts to run. TEXT_FILE: plain or gzip, in English;
-100 MB of it for all sizes. --peers adds simple_elmo, if you have installed it.
+It takes about 80 minutes on two cores; --only chooses the parts to run. TEXT_FILE: plain or gzip,
+in English; all sizes need 100 MB of it. --peers adds simple_elmo, if you have installed it.
 """
 
 from __future__ import annotations
@@ -21,48 +21,50 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import benchmark_job as jobs
 
-from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.pipeline.terminal.flag_types import FlagError, Parser, count
-from elmo_beam.pipeline.job.folder import versions
+from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
+from elmo_beam.elmo.process import claim_process
+from elmo_beam.pipeline.terminal.flag_types import Parser, count
+from elmo_beam.transforms.files.settings import versions
+
+# Here, because the processes that multiprocessing starts import this file, but do not call main.
+claim_process()
 
 MB = 1_000_000
 PARTS = ("engines", "default", "google", "repeats", "sizes", "start")
-MAX_TOKENS = 100  # of the sentences that engines are compared on
+MAX_TOKENS = 100  # per sentence, of those that the engines are compared on
 GOOGLE_BLOCK = 64 << 10
 
 
 def main() -> None:
-    """Run the parts, print a table each, and write all figures."""
+    """Run the parts, print a table for each, and write all figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave no process behind
     try:
         _run(_flags())
     except (UserError, KeyboardInterrupt) as error:
         print(f"benchmark: {cause_of(error)}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, FlagError) else 1)
+        sys.exit(2 if isinstance(error, ArgumentError) else 1)
 
 
 def _flags() -> argparse.Namespace:
     parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", type=_file, nargs="+", metavar="TEXT_FILE")
     parser.add_argument(
-        "--sentences", type=count, default=2048, help="to compare engines on (2048)"
+        "--sentences", type=count, default=2048, help="to compare the engines on (2048)"
     )
     parser.add_argument(
         "--runs",
         type=count,
         default=5,
-        help="of which the median counts (5); the 100 MB, repeats and peers run once",
+        help="of each measurement, for a median (5); 100 MB, repeats and peers run once",
     )
-    parser.add_argument("--questions", type=_file, help="a list of questions, for the part repeats")
+    parser.add_argument("--questions", type=_file, help="a list of questions, for part `repeats`")
     parser.add_argument(
         "--only", type=_parts, default=PARTS, metavar="PARTS", help=f"some of {','.join(PARTS)}"
     )
-    parser.add_argument("--peers", action="store_true", help="simple_elmo too, which you installed")
-    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--peers", action="store_true", help="simple_elmo too, if installed")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     args = parser.parse_args()
     if args.peers and importlib.util.find_spec("simple_elmo") is None:
         parser.error("--peers: simple_elmo is not installed (pip install simple_elmo)")
@@ -82,7 +84,7 @@ def _parts(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
         if name not in PARTS:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PARTS)}")
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(PARTS)}")
     return names
 
 
@@ -118,17 +120,17 @@ def _machine() -> str:
 
 
 def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]]:
-    """The first sentences of some text, tokenized, less those over MAX_TOKENS."""
+    """The first sentences of some text, tokenized, without those over MAX_TOKENS."""
     from elmo_beam.transforms.files.settings import Settings
     from elmo_beam.transforms.text import TextReader
 
     text = jobs.text_of(files, 1000 * number, work)
-    reader = TextReader(Settings(digest="", split_sentences=True))
+    reader = TextReader(Settings(split_sentences=True))
     found: list[list[str]] = []
     for line in text.read_text(encoding="utf-8", errors="replace").splitlines():
         found += [s.tokens for s in reader.sentences(line) if len(s.tokens) <= MAX_TOKENS]
     if not found:
-        raise UserError(f"no sentence of at most {MAX_TOKENS} tokens: give prose in English")
+        raise UserError(f"no sentence of at most {MAX_TOKENS} tokens: give English prose")
     return found[:number]
 
 
@@ -150,9 +152,9 @@ def _default(args: argparse.Namespace, work: Path) -> Any:
 def _google(args: argparse.Namespace, work: Path) -> Any:
     from random_model import SIZES, random_weights
 
-    from elmo_beam.elmo.formats.bilm_hdf5 import write_published
+    from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 
-    write_published(random_weights(SIZES["google"], seed=1), work / "google")
+    write_bilm(random_weights(SIZES["google"], seed=1), work / "google")
     text = jobs.text_of(args.files, 4 * GOOGLE_BLOCK, work)
     found = jobs.against_encoder(text, str(work / "google"), args.runs, work, GOOGLE_BLOCK)
     return _job_line("google/elmo's size", found)
@@ -193,8 +195,8 @@ def _sizes(args: argparse.Namespace, work: Path) -> Any:
         found[str(size)] = {name: median(one[name] for one in some) for name in some[0]}
         own = found[str(size)]
         print(
-            f"{size} MB: {own['rate']:,.0f} tokens/s ({own['first tenth']:,.0f} at first, "
-            f"{own['last tenth']:,.0f} at last), peak memory {own['memory']:.2f} GB "
+            f"{size} MB: {own['rate']:,.0f} tokens/s (first tenth {own['first tenth']:,.0f}, "
+            f"last tenth {own['last tenth']:,.0f}), peak memory {own['memory']:.2f} GB "
             f"(median of {len(some)})"
         )
     return found
@@ -215,9 +217,9 @@ def _peers(args: argparse.Namespace, work: Path) -> Any:
     from random_model import SIZES, random_weights
     from simple_elmo import ElmoModel
 
-    from elmo_beam.elmo.formats.bilm_hdf5 import write_published
+    from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 
-    write_published(random_weights(SIZES["google"], seed=1), work / "peer")
+    write_bilm(random_weights(SIZES["google"], seed=1), work / "peer")
     sentences = read_sentences(args.files, args.sentences, work)
     model = ElmoModel()
     model.load(str(work / "peer"))

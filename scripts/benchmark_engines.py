@@ -1,9 +1,9 @@
 """The encoder against a TF-Hub module of the same weights, of google/elmo's size, on real text.
 
-A process each, with the threads that its users have, in turn and run by run, so that a machine
-whose speed drifts slows both alike. The module runs as its users run it: signature `default` on
-batches of texts in the order they come, at the batch size that suits it best. Beside it, in the
-same turns, the rate of matrix products on the whole machine.
+Each runs in a process of its own with its usual number of threads. They take turns, so that a
+machine whose speed drifts slows both alike. The module runs as its users run it: signature
+`default` on batches of texts in the order they come, at the batch size that suits it best. The rate
+of matrix products on the whole machine is measured in the same turns.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from typing import Any
 import numpy as np
 from random_model import SIZES, random_weights, write_module
 
-from elmo_beam.elmo.backend import silent_stderr, tf
+from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.encoder.precision import PRECISIONS, check_precision
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import output_names
-from elmo_beam.elmo.encoder.precision import PRECISIONS, check_precision
+from elmo_beam.elmo.process import quiet_stderr
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.pipeline.job.run import encoder_threads
 
 BATCHES = (32, 64, 128)  # of the module
 UNSEEN = "\ue000"  # private use: a token that no text holds, so that the cache stays cold
-ROWS = 2048  # of the matrix product that stands for the machine
-COMPARED = 128  # sentences, vector by vector
-TO_CHOOSE = 512  # sentences, for the best of BATCHES
+ROWS = 2048  # of the matrix product that the machine is measured by
+COMPARED = 128  # sentences whose vectors are compared
+TO_CHOOSE = 512  # sentences that the best of BATCHES is chosen on
 
 
 class Module:
@@ -44,13 +45,13 @@ class Module:
         weights = random_weights(SIZES["google"], seed=1)
         write_module(weights, Path(folder))
         self._options, self._texts = weights.options, [" ".join(tokens) for tokens in sentences]
-        with silent_stderr():
+        with quiet_stderr():
             import tensorflow_hub
 
             self._signature = tensorflow_hub.load(folder).signatures["default"]
 
     def rate(self, batch: int, most: int | None = None) -> float:
-        """Texts a second, over all or the first `most` of them."""
+        """Texts per second, over all or the first `most` of them."""
         texts = self._texts[:most]
 
         def run() -> None:
@@ -88,10 +89,10 @@ class Native:
             encoder.encode([[UNSEEN]])  # compiles
 
     def rate(self, precision: str) -> float:
-        """Tokens a second; the first time, with a cold cache of tokens."""
+        """Tokens per second; the first time, with a cold cache of tokens."""
 
         def run() -> None:
-            for _ in self._encoders[precision].batches(self._columns, ["elmo"]):
+            for _ in self._encoders[precision].passes(self._columns, ["elmo"]):
                 pass
 
         return len(self._columns.ids) / _seconds(run)
@@ -111,14 +112,14 @@ Process.register("Native", Native)
 
 
 def lstm_flops(options: ModelOptions) -> int:
-    """Floating-point operations a token in all LSTMs, each product taken in full."""
+    """Floating-point operations per token in all LSTMs, each product counted in full."""
     gates = 2 * options.projection_dim * 4 * options.lstm_dim
     projection = options.lstm_dim * options.projection_dim
     return 2 * 2 * options.n_layers * (gates + projection)
 
 
 def _precisions() -> list[str]:
-    """Those that pay on this machine."""
+    """Those that are worth using on this machine."""
     found = []
     for precision in PRECISIONS:
         try:
@@ -130,7 +131,7 @@ def _precisions() -> list[str]:
 
 
 def compare(sentences: list[list[str]], runs: int, work: Path) -> dict[str, Any]:
-    """Rates in tokens/s, run by run, how far the vectors differ, and how much of the machine."""
+    """Rates in tokens/s of each run, how far the vectors differ, and the share of the machine."""
     tokens, names = sum(map(len, sentences)), _precisions()
     one, other = _process({}), _process({"TF_NUM_INTRAOP_THREADS": encoder_threads(1)})
     module = one.Module(str(work / "module"), sentences)  # type: ignore[attr-defined]
@@ -213,9 +214,10 @@ def _seconds(work: Callable[[], object]) -> float:
 def _differences(
     module: dict[str, np.ndarray], vectors: dict[str, dict[str, np.ndarray]], lengths: list[int]
 ) -> dict[str, dict[str, float]]:
-    """float32 from the module, largest; the others from float32, output by output.
+    """How far each output is, in float32, from the module; in other precisions, from float32.
 
-    Relative: norm of the difference ÷ norm of the output, over the sentence where that is largest.
+    The former is the largest difference; the latter is relative: norm of the difference ÷ norm of
+    the output, in the sentence where that is largest.
     """
     exact = vectors["float32"]
     starts = np.cumsum([0, *lengths[:-1]])

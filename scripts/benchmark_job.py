@@ -15,16 +15,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.process import claim_process
 
 BIN = Path(sys.executable).parent
 OUTPUTS = ["default"]
 
 
 class TooShortError(UserError):
-    """There is less text than a part takes."""
+    """There is less text than a part needs."""
 
 
 def text_of(files: list[Path], size: int, work: Path) -> Path:
@@ -43,8 +42,8 @@ def text_of(files: list[Path], size: int, work: Path) -> Path:
                     f"{file}: {cause_of(error)}: give a file that can be read"
                 ) from None
         raise TooShortError(
-            f"{out.tell() / 1e6:.2g} MB of text where {size / 1e6:.2g} are wanted: give more "
-            "files, fewer --sentences, or leave parts out by --only"
+            f"{out.tell() / 1e6:.2g} MB of text, but {size / 1e6:.2g} are needed: give more "
+            "files, fewer --sentences, or leave parts out with --only"
         )
 
 
@@ -72,7 +71,7 @@ def log_of(size: int, path: Path) -> Path:
 
 
 def _output_of(command: list[object], **environment: str) -> str:
-    """What a command says; UserError with its last line where it fails."""
+    """What a command prints; UserError with its last line if it fails."""
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, env={**environment, **os.environ}
     )
@@ -84,9 +83,9 @@ def _output_of(command: list[object], **environment: str) -> str:
 
 
 def job(text: Path, model: str, work: Path, *flags: str) -> dict[str, float]:
-    """Tokens/s of a whole job, of its first and last tenth too, and its peak memory in GB.
+    """Tokens/s of a whole job and of its first and last tenth, and its peak memory in GB.
 
-    Start-up is left out: it is what comes before the first block is done.
+    Start-up, which is all that comes before the first block is done, is left out.
     """
     out = work / "job"
     command = [
@@ -114,10 +113,10 @@ def job(text: Path, model: str, work: Path, *flags: str) -> dict[str, float]:
 def encoder_alone(
     text: Path, model: str, block_size: int, precision: str = "float32"
 ) -> dict[str, float]:
-    """Tokens/s of the encoder over the same blocks but the first; the part of steps it saves.
+    """Tokens/s of the encoder over the same blocks but the first; the share of steps it saves.
 
-    In a process of its own, as a job is, with the threads that a job has. A text of one block is
-    its first and last.
+    It runs in a process of its own, as a job does, with as many threads as a job has. If a text has
+    one block only, that is measured.
     """
     from elmo_beam.pipeline.job.run import encoder_threads
 
@@ -128,32 +127,25 @@ def encoder_alone(
 
 
 def _encode(path: str, model: str, block_size: str, precision: str) -> None:
-    from elmo_beam.elmo.encoder.encoder import DEFAULT_MEMORY
-    from elmo_beam.elmo.formats.handles import load_engine
-    from elmo_beam.transforms.accounts import BlockKey
+    from elmo_beam import load_encoder
+    from elmo_beam.transforms.corpus import sentence_blocks
     from elmo_beam.transforms.embed import sentences_of
-    from elmo_beam.transforms.normalize import normalize_block
-    from elmo_beam.transforms.plan import make_plan
-    from elmo_beam.transforms.read import RawBlock, read_blocks
     from elmo_beam.transforms.files.settings import Settings
     from elmo_beam.transforms.text import TextReader
 
-    settings = Settings(digest="", split_sentences=True, block_size=int(block_size))
-    plan, reader, blocks = make_plan(path, settings), TextReader(settings), []
-    for block, table in zip(
-        plan.blocks, read_blocks(plan.shard, plan.blocks, settings), strict=True
-    ):
-        raw = RawBlock(BlockKey(path, "", block), "text", table)
-        blocks.append(sentences_of(normalize_block(raw, reader, settings).sentences))
+    claim_process()
+    settings = Settings(split_sentences=True, block_size=int(block_size))
+    read = sentence_blocks(path, settings, TextReader(settings))
+    blocks = [sentences_of(block.sentences) for block in read]
     if not any(map(len, blocks)):
         sys.exit(f"{path}: no sentence in it")
-    engine = load_engine(model, "native", DEFAULT_MEMORY, precision=precision)
-    for _ in engine.batches(blocks[0], OUTPUTS):  # compiles
+    encoder = load_encoder(model, precision=precision)
+    for _ in encoder.passes(blocks[0], OUTPUTS):  # compiles
         pass
     steps = nodes = 0
     begin = time.perf_counter()
     for own in blocks[1:] or blocks:
-        for encoded in engine.batches(own, OUTPUTS):
+        for encoded in encoder.passes(own, OUTPUTS):
             steps, nodes = steps + encoded.steps, nodes + encoded.nodes
     seconds = time.perf_counter() - begin
     print(json.dumps({"rate": steps / 2 / seconds, "shared": 1 - nodes / steps}))
@@ -167,7 +159,7 @@ def against_encoder(
     block_size: int = 256 << 10,
     precision: str = "float32",
 ) -> dict[str, Any]:
-    """Both in turn, run by run."""
+    """Rates of the encoder alone and of the whole job, measured in turn."""
     flags = ("--block_size", str(block_size), "--precision", precision)
     pairs = [
         (
@@ -193,15 +185,8 @@ def start(runs: int, work: Path) -> dict[str, float]:
         _output_of([BIN / "elmo-beam", "--help"])
         helps.append(time.perf_counter() - begin)
         out = work / "start"
-        command = [
-            BIN / "elmo-beam",
-            "embed",
-            "--input",
-            sample / "*",
-            "--output",
-            out,
-            "--overwrite",
-        ]
+        files = ("--input", sample / "*", "--output", out)
+        command = [BIN / "elmo-beam", "embed", *files, "--overwrite"]
         begin = time.time()
         _output_of(command)
         firsts.append(min(os.stat(path).st_mtime for path in (out / "parts").iterdir()) - begin)

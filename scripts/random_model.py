@@ -1,9 +1,9 @@
 """Write one ELMo of seeded random weights twice: in the published layout and as a TF-Hub module.
 
-The published models are not to be had everywhere, and speed and agreement do not depend on what a
-model has learned: this one has google/elmo/3's size, format and arithmetic. Its module stands for
-the original in benchmarks, so its graph follows the original's (allenai/bilm-tf under TF1's
-LSTMCell and dynamic_rnn) and is slowed down nowhere.
+The published models are not available everywhere, and neither speed nor agreement depends on what a
+model has learned: this one has google/elmo/3's size, format and arithmetic. In benchmarks its
+module takes the place of the original, so its graph follows the original's (allenai/bilm-tf under
+TF1's LSTMCell and dynamic_rnn), and nothing in it is slower.
 
     python scripts/random_model.py OUT_DIR [--size google|small] [--seed 1]
 """
@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from elmo_beam.elmo.process import claim_process
+
+if __name__ == "__main__":
+    claim_process()  # before TensorFlow is imported
 
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.layers.tree_lstm import FORGET_BIAS
+from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 from elmo_beam.elmo.model.characters import BEGIN_WORD, END_WORD, PADDING, boundary_ids
-from elmo_beam.elmo.model.options import ModelOptions, cell_name
-from elmo_beam.elmo.formats.bilm_hdf5 import write_published
+from elmo_beam.elmo.model.options import FORGET_BIAS, ModelOptions, cell_name
 from elmo_beam.elmo.model.weights import MIX_SCALING, MIX_WEIGHTS, Weights, checked_weights
 
 v1 = tf.compat.v1
@@ -57,17 +58,16 @@ SIZES = {
     ),
 }
 BIAS_SPREAD = 0.1
-CARRY_BIAS = -2.0  # as bilm-tf begins its training
-LSTM_PROJECTION_GAIN = (
-    2.0  # at 1 layers put out 0.3; at 4 the recurrence is chaotic, and roundings grow
-)
+CARRY_BIAS = -2.0  # as bilm-tf initializes it
+# At 1 the layers' outputs are about 0.3; at 4 the recurrence is chaotic, and rounding errors grow.
+LSTM_PROJECTION_GAIN = 2.0
 
 
 def random_weights(options: ModelOptions, seed: int) -> Weights:
     """Weights under which every layer's activations are about 1: no gate saturated or idle.
 
-    The character table's padding row is zero and the layer mix even, since the published layout
-    has no place for either: what is written twice must be read as the same.
+    The character table's padding row is zero and the layer mix even, because the published layout
+    has no place for either, and both forms must be read as the same model.
     """
     generator = np.random.default_rng(seed)
     arrays = {}
@@ -110,7 +110,7 @@ def write_module(weights: Weights, folder: Path) -> None:
         }
         signatures = _signatures(weights.options, variables)
         for name, variable in variables.items():
-            # Fed, since 374 MB would not be welcome as constants in the graph.
+            # Fed, because as constants they would put 374 MB into the graph.
             assign = variable.initializer
             session.run(assign, {assign.inputs[1]: weights.arrays[name]})
         builder = v1.saved_model.Builder(str(folder))
@@ -145,7 +145,7 @@ def _signatures(options: ModelOptions, variables: dict[str, tf.Variable]) -> dic
 def _outputs(
     options: ModelOptions, variables: dict[str, tf.Variable], tokens: tf.Tensor, lengths: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """The module's outputs for tokens [batch, max_length], zero behind a sentence's end."""
+    """The module's outputs for tokens [batch, max_length], zero after a sentence's end."""
     vectors = _sentence_vectors(options, variables, tokens, lengths)
     directions = [_lstm_layers(options, variables, d, vectors, lengths + 2) for d in (0, 1)]
     real = tf.sequence_mask(lengths, tf.shape(tokens)[1], tf.float32)[:, :, tf.newaxis]
@@ -168,9 +168,9 @@ def _outputs(
 def _sentence_vectors(
     options: ModelOptions, variables: dict[str, tf.Variable], tokens: tf.Tensor, lengths: tf.Tensor
 ) -> tf.Tensor:
-    """float32 [batch, max_length + 2, projection_dim]: <S>, the tokens, and </S> behind the last.
+    """float32 [batch, max_length + 2, projection_dim]: <S>, the tokens, and </S> after the last.
 
-    <S> and </S> go through the character encoder once a batch, not once a sentence.
+    <S> and </S> go through the character encoder once per batch, not once per sentence.
     """
     ids = _character_ids(tf.reshape(tokens, [-1]), options.max_characters)
     boundaries = tf.constant(boundary_ids(options.max_characters))
@@ -185,7 +185,7 @@ def _sentence_vectors(
 
 
 def _character_ids(tokens: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """int32 [tokens, max_characters], as `elmo.characters.character_ids` makes them."""
+    """int32 [tokens, max_characters], as `elmo.model.characters.character_ids` makes them."""
     room = max_characters - 2
     codes = tf.cast(tf.io.decode_raw(tokens, tf.uint8, fixed_length=room), tf.int32) + 1
     codes = tf.pad(codes, [[0, 0], [1, 1]], constant_values=BEGIN_WORD)
@@ -203,7 +203,7 @@ def _encode_characters(
     pooled = []
     for i in range(len(options.filters)):
         windows = tf.nn.conv2d(characters, variables[f"CNN/W_cnn_{i}"], 1, "VALID")
-        # Bias and activation are monotone: behind the maximum they cost 44 times less.
+        # Bias and activation are monotone: after the maximum they cost 44 times less.
         highest = tf.reduce_max(windows, axis=2)[0]
         pooled.append(activation(highest + variables[f"CNN/b_cnn_{i}"]))
     x = tf.concat(pooled, 1)
@@ -228,7 +228,7 @@ def _lstm_layers(
 ) -> list[tf.Tensor]:
     """One direction's layers, float32 [batch, max_length + 2, projection_dim] each.
 
-    One dynamic_rnn a layer, as in bilm-tf; the backward direction reads reversed sentences.
+    One dynamic_rnn per layer, as in bilm-tf; the backward direction reads reversed sentences.
     """
 
     def turned(sequence: tf.Tensor) -> tf.Tensor:
@@ -247,7 +247,7 @@ def _lstm_layers(
 class _Cell:
     """TF1's LSTMCell with projection and clips, as much of it as dynamic_rnn asks for.
 
-    Written out, since TensorFlow's own went away with Keras 3.
+    Written out here, because Keras 3 has removed TensorFlow's own.
     """
 
     def __init__(self, options: ModelOptions, variables: dict[str, tf.Variable], name: str) -> None:
@@ -285,7 +285,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     weights = random_weights(SIZES[arguments.size], arguments.seed)
-    for name, write in (("published", write_published), ("module", write_module)):
+    for name, write in (("published", write_bilm), ("module", write_module)):
         write(weights, arguments.out_dir / name)
         print(arguments.out_dir / name)
     print(f"digest {weights.digest}")

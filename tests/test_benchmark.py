@@ -49,7 +49,7 @@ def test_a_list_of_questions_may_be_short_and_hold_any_bytes(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     figures = json.loads(out.read_text())["repeats"]
     assert figures.keys() == {"books", "log", "questions"}
-    # All is said three times, and "Who saw" twice as often.
+    # Every line occurs three times, and "Who saw" twice as often.
     assert figures["questions"]["shared"] > 2 / 3
 
 
@@ -58,8 +58,8 @@ def test_a_list_of_questions_may_be_short_and_hold_any_bytes(tmp_path: Path) -> 
     [
         (["nowhere.txt"], "nowhere.txt: No such file or directory", 2),
         (["."], ".: Is a directory", 2),
-        (["{book}", "--only", "start,"], "'' is none of engines,", 2),
-        (["{book}", "--only", "speed"], "'speed' is none of engines,", 2),
+        (["{book}", "--only", "start,"], "'' is not one of engines,", 2),
+        (["{book}", "--only", "speed"], "'speed' is not one of engines,", 2),
         (["{book}", "--runs", "0"], "'0' is not a whole number from 1", 2),
         (["{book}", "--sentences", "-3"], "'-3' is not a whole number from 1", 2),
         (["{book}", "--questions", "nowhere.txt"], "nowhere.txt: No such file or directory", 2),
@@ -70,7 +70,7 @@ def test_a_list_of_questions_may_be_short_and_hold_any_bytes(tmp_path: Path) -> 
         (["{blank}", "--only", "repeats"], "text.txt: no sentence in it", 1),
     ],
 )
-def test_a_mistake_is_told_in_one_line(
+def test_a_mistake_is_reported_in_one_line(
     flags: list[str], message: str, code: int, book: Path, tmp_path: Path
 ) -> None:
     cut, plain = tmp_path / "cut.txt.gz", tmp_path / "plain.txt.gz"

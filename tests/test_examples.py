@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import subprocess
@@ -19,7 +18,7 @@ GOOD, BAD = ("wonderful", "charming", "moving"), ("awful", "tedious", "clumsy")
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[object]:
-    """Three files of reviews, which one word gives away."""
+    """Flags that name three files of reviews, which differ in one word."""
     rng, flags = random.Random(1), []
     for part, n in (("train", 600), ("dev", 40), ("test", 40)):
         lines = []
@@ -36,16 +35,11 @@ def test_it_tells_good_from_bad_and_draws_it(
     name: str, files: list[object], tmp_path: Path
 ) -> None:
     picture = tmp_path / "picture.svg"
-    flags = [
-        *files,
-        "--picture",
-        picture,
-        *(["--work", tmp_path / "work"] if "from" in name else []),
-    ]
+    work = ["--work", tmp_path / "work"] if "from" in name else []
+    flags = [*files, "--picture", picture, *work]
     ran = subprocess.run(
         [sys.executable, f"examples/{name}.py", *map(str, flags)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

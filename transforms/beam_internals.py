@@ -8,17 +8,36 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import TYPE_CHECKING
 
-import apache_beam as beam
-from apache_beam.ml.inference.base import RunInference
-from apache_beam.ml.transforms.base import EmbeddingsManager, _TextEmbeddingHandler
+from apache_beam.io.filesystem import FileSystem
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+from apache_beam.options.value_provider import RuntimeValueProvider
 
 from elmo_beam.elmo.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+    from apache_beam.ml.transforms.base import EmbeddingsManager
+
+
+def filesystem(path: str) -> FileSystem:
+    """Beam's filesystem for a URL, also where nobody has set options, without which some (S3) fail.
+
+    FileSystems.set_options would set them for the caller's whole process.
+    """
+    found = FileSystems.get_filesystem(path)
+    if FileSystems._pipeline_options or RuntimeValueProvider.runtime_options:
+        return found
+    return type(found)(pipeline_options=PipelineOptions([]))
 
 
 def text_columns_inference(manager: EmbeddingsManager) -> beam.PTransform:
     """RunInference over dictionaries or rows, as Beam's own text embeddings run it."""
+    from apache_beam.ml.inference.base import RunInference
+    from apache_beam.ml.transforms.base import _TextEmbeddingHandler
+
     return RunInference(_TextEmbeddingHandler(manager))
 
 

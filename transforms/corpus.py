@@ -77,7 +77,7 @@ def read_corpus(
             parts.append(_cached(path, settings, *cache) if cache else _read(path, settings))
         except Damaged as damage:
             raise UserError(
-                f"damaged: {path} {damage}: replace it, or leave it out of `input`"
+                f"damaged: {path} {damage}: replace it, or leave it out of `inputs`"
             ) from None
     return joined(parts)
 

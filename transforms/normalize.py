@@ -51,10 +51,11 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
             if line["length"] > LIMIT_LINE:
                 raise Rejected("line_too_long")
             text, own_identity = parse(line["raw"], settings)
-            identity = own_identity or identity
+            identity = identity if own_identity is None else own_identity
             sentences = reader.sentences(text)
         except Rejected as rejection:
-            identity = rejection.identity or identity
+            if rejection.identity is not None:
+                identity = rejection.identity
             rejects.append(_reject(raw, line, number, rejection.reason, identity, settings))
             continue
         if not sentences:

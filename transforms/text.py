@@ -60,7 +60,7 @@ class TextReader:
         self._split = _splitter(settings)
 
     def sentences(self, text: str) -> list[Sentence]:
-        """The sentences of a line that have tokens; raises Rejected where one has too many."""
+        """The sentences of a line that have tokens; raises Rejected if one has too many."""
         if self._settings.normalize == "nfc":
             text = normalize_nfc(text)
         found: list[Sentence] = []

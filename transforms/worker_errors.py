@@ -7,8 +7,9 @@ trace of Java's. So a UserError travels as JSON behind a mark, and is read back 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from elmo_beam.elmo.errors import UserError
 
@@ -30,11 +31,9 @@ def user_errors_marked() -> Iterator[None]:
 
 def marked_user_error(text: str) -> UserError | None:
     """The last UserError that stands in a runner's text, None if there is none."""
-    _, mark, rest = text.rpartition(MARK)
-    if not mark:
-        return None
-    try:
-        message, _ = json.JSONDecoder().raw_decode(rest)
-    except ValueError:  # the runner cut the text
-        return None
-    return UserError(message)
+    found = None
+    for mark in re.finditer(re.escape(MARK), text):
+        with suppress(ValueError):  # the runner cut the text, or the mark is part of a message
+            message, _ = json.JSONDecoder().raw_decode(text, mark.end())
+            found = UserError(message)
+    return found

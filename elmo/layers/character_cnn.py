@@ -1,4 +1,4 @@
-"""The character CNN: character ids to token vectors that know no context.
+"""The character CNN: character ids to context-free token vectors.
 
 The arithmetic is that of allenai/bilm-tf (`bilm/model.py`), from the paper "Deep contextualized
 word representations" (Peters et al., 2018): convolutions over characters, a maximum over positions,

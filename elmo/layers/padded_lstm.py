@@ -64,7 +64,9 @@ def lstm(
     TensorFlow's.
     """
     name = cell_name(direction, layer)
-    names = [f"{name}/W_0", f"{name}/B", *([f"{name}/W_P_0"] * options.has_lstm_projection)]
+    names = [f"{name}/W_0", f"{name}/B"]
+    if options.has_lstm_projection:
+        names.append(f"{name}/W_P_0")
     cell = [tf.convert_to_tensor(tensors[n]) for n in names]
     if not own_gradient:
         return _forward(options, x, *cell)[0]

@@ -1,4 +1,4 @@
-"""How a biLM is trained, as its `options.json` states beside the shape."""
+"""How a biLM is trained, as its `options.json` states in addition to the shape."""
 
 from __future__ import annotations
 

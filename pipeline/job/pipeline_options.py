@@ -36,7 +36,7 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
 
 
 def use_flags_for_filesystems(flags: Sequence[str]) -> None:
-    """Let Beam's filesystems, all over this process, know how to reach what they must."""
+    """Set the options of Beam's filesystems for this whole process."""
     FileSystems.set_options(PipelineOptions(list(flags)))
 
 

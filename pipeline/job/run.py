@@ -147,7 +147,7 @@ def _blocks(state: RunState) -> dict[str, Accounts]:
 
 
 def _submitted(pipeline: Any, options: Any, stop: Stopper) -> Any:
-    """A job handed over to its cluster, which a signal cancels.
+    """Submit a job to its cluster; from then on a signal cancels it.
 
     A terminal sends Ctrl-C to Beam's job server too, which must live to pass the cancelling on: it
     starts with the signals blocked, and -Xrs keeps Java from unblocking them.

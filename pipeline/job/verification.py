@@ -70,7 +70,7 @@ def _check_manifest(layout: Layout, settings: Settings, state: RunState) -> Iter
 def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
     """Files of a complete run that belong to none of its shards or blocks.
 
-    What has a name of ours may be of a shard whose plan was lost: the command knows what to do.
+    One with a name of ours may belong to a shard whose plan was lost; the command handles that.
     """
     if not state.complete:
         return

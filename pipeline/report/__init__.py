@@ -1,1 +1,1 @@
-"""A run as a page of HTML."""
+"""A run for people: a page of HTML, an overview, the neighbours of a word."""

@@ -1,4 +1,4 @@
-"""Standard output, whoever reads it: a pipe may close, a disk be full, an encoding be narrow."""
+"""Standard output that may fail: a closed pipe, a full disk, a narrow encoding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def prepare() -> None:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print to standard output; if nobody can read it, the command goes on all the same."""
+    """Print to standard output; if nobody can read it, the command continues."""
     try:
         print(text, end=end, flush=True)
     except OSError:  # as in `elmo-beam inspect DIR | head`

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-import psutil
-
 from elmo_beam.elmo.process import visible_stderr
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -62,7 +60,10 @@ def leave(code: int) -> NoReturn:
     Beam and TensorFlow leave threads behind that can delay or break an orderly exit, and a job
     server that Beam has started would stay.
     """
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
+    if "subprocess" in sys.modules:  # else nothing can have been started; --help need not wait
+        import psutil
+
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
     os._exit(code)

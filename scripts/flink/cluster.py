@@ -1,4 +1,4 @@
-"""A standalone Flink session cluster on loopback: one JobManager, and TaskManagers kept alive."""
+"""A standalone Flink session cluster on loopback: a JobManager and TaskManagers, kept alive."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ restart-strategy.fixed-delay.delay: 1 s
 class Cluster:
     """The cluster, up while it is entered. A TaskManager that dies is started again.
 
-    folder: configuration and logs, gone with the cluster. Each process leads a group of its own,
-    so that Beam's workers, which are a TaskManager's children, go with it.
+    folder: configuration and logs, deleted with the cluster. Each process leads a group of its own,
+    so that Beam's workers, which are a TaskManager's children, end with it.
     """
 
     def __init__(self, flink: Flink, task_managers: int = 2) -> None:
@@ -107,7 +107,7 @@ class Cluster:
         self._down()
 
     def ask(self, path: str) -> Any:
-        """JSON of the REST interface, as `/taskmanagers`."""
+        """JSON from the REST interface, for a path such as `/taskmanagers`."""
         with urllib.request.urlopen(f"http://{self.master}{path}", timeout=10) as answer:
             return json.load(answer)
 

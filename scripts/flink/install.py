@@ -18,7 +18,7 @@ POM = Path(__file__).with_name("pom.xml")
 
 
 class Missing(Exception):
-    """Something that the cluster needs cannot be had here; the message says what and why."""
+    """Something that the cluster needs is not available; the message says what and why."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Flink:
 
 
 def install(cache: Path) -> Flink:
-    """Flink in the cache folder, fetched and built where it is not there yet; Missing if it can't.
+    """Flink in the cache folder, fetched and built if needed; raises Missing.
 
-    Flink comes as PyPI's apache-flink-libraries, checked against its sha256; the job server is
-    built by Maven from pom.xml, whose strict mode checks each jar against Central's sums.
+    Flink comes as PyPI's apache-flink-libraries, checked against its sha256. Maven builds the job
+    server from pom.xml; its strict mode checks each jar against Maven Central's checksums.
     """
     java = _program("java", JAVA)
     said = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
@@ -49,7 +49,7 @@ def install(cache: Path) -> Flink:
     job_server = cache / f"job-server-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}.jar"
     if not job_server.is_file():
         _build_job_server(cache, job_server)
-    # Nothing here uses Flink's tables, whose planner is half of its size.
+    # Nothing here uses Flink's table API, whose planner is half of its size.
     jars = sorted(p for p in (home / "lib").glob("*.jar") if "table" not in p.name)
     utils = home / "bin" / "bash-java-utils.jar"
     return Flink(java, jars, home / "plugins", utils, job_server)

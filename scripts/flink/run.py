@@ -1,4 +1,4 @@
-"""Run one elmo-beam command on a Flink cluster that lives only as long: JobManager, TaskManagers.
+"""Run one elmo-beam command on a Flink cluster that is started for it and stopped after it.
 
 python scripts/flink/run.py embed --input … --output … [any other flag of elmo-beam or Beam]
 """
@@ -24,7 +24,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "elmo-b
 
 
 def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
-    """Beam's flags for the cluster: workers are processes of ours, which share the cores."""
+    """Beam's flags for the cluster: the workers are our own processes, which share the cores."""
     threads = encoder_threads(slots)
     environment = {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
     return [
@@ -39,7 +39,7 @@ def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
 
 
 def main() -> int:
-    """The command's exit code; a signal takes the cluster down too."""
+    """The command's exit code; a signal stops the cluster too."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("command", choices=["embed"], help="of elmo-beam; its flags follow")
     args, flags = parser.parse_known_args()
@@ -59,9 +59,9 @@ def _run(command: str, flags: list[str]) -> int:
         raise Missing(f"no {WORKER}: install the package again")
     with Cluster(flink, TASK_MANAGERS) as cluster:
         print(f"Flink at http://{cluster.master}, logs in {cluster.folder}", file=sys.stderr)
-        elmo_beam = [sys.executable, "-m", "pipeline", command, *flags]
+        elmo_beam = [sys.executable, "-m", "elmo_beam", command, *flags]
         beam = flink_flags(cluster, flink.job_server, TASK_MANAGERS)
-        # Beam leaves its job server's folder behind: let it be the cluster's.
+        # Beam never deletes its job server's folder: put it where the cluster's files are deleted.
         own = {**os.environ, "TMPDIR": str(cluster.folder / "tmp")}
         child = subprocess.Popen([*elmo_beam, *beam], env=own)
         # A terminal sends Ctrl-C to the command too, which answers it; TERM has to be passed on.

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import output_names
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published
 from tests.helpers.oracle import ANY_CHARACTER, Oracle, assert_close, characters_of, random_weights
 from tests.helpers.refusal import refused
 
@@ -35,7 +35,7 @@ SHAPES = {
         lstm_dim=10, projection_dim=7, n_layers=3, cell_clip=0.3, proj_clip=0.2,
         use_skip_connections=True,
     ),
-    "one window a word": ModelOptions(
+    "one window per word": ModelOptions(
         filters=((5, 9),), char_dim=4, activation="relu", n_highway=1, max_characters=5,
         lstm_dim=9, projection_dim=4, n_layers=2, cell_clip=0.5, proj_clip=None,
         use_skip_connections=False,
@@ -62,7 +62,7 @@ TOKENS = st.one_of(
 
 @st.composite
 def texts(draw: st.DrawFn) -> list[list[str]]:
-    """Sentences that begin and end like one another, or repeat, or are empty."""
+    """Sentences that share beginnings and ends, or repeat, or are empty."""
     stems = draw(st.lists(st.lists(TOKENS, max_size=5), min_size=1, max_size=4))
     stem, cut = st.sampled_from(stems), st.integers(0, 5)
     parts = draw(st.lists(st.tuples(stem, cut, stem, cut), max_size=8))
@@ -71,7 +71,7 @@ def texts(draw: st.DrawFn) -> list[list[str]]:
 
 @cache
 def model(shape: str) -> tuple[Encoder, Oracle]:
-    """One encoder a shape for all tests: TensorFlow takes a second to trace each."""
+    """One encoder per shape for all tests: TensorFlow takes a second to trace each."""
     weights = random_weights(SHAPES[shape])
     return Encoder(weights), Oracle(weights)
 
@@ -92,9 +92,9 @@ def test_every_output_is_the_oracles(shape: str, text: list[list[str]]) -> None:
         assert_close(vectors, want[name], 1e-5)
 
 
-@pytest.mark.parametrize("shape", ["as published", "one window a word"])
+@pytest.mark.parametrize("shape", ["as published", "one window per word"])
 def test_a_word_of_any_length_alone(shape: str) -> None:
-    """Rows are cut behind their longest word; every cut gives what all the padding gives."""
+    """Rows are cut after their longest word; every cut gives what full padding gives."""
     encoder, oracle = model(shape)
     for size in range(60):
         word = "q" * size
@@ -156,7 +156,7 @@ def gold_sentences(bilm_tf: Path) -> list[list[list[str]]]:
 
 @cache
 def published(folder: Path) -> tuple[Encoder, Oracle]:
-    weights = read_published(folder)
+    weights = read_bilm(folder)
     return Encoder(weights), Oracle(weights)
 
 

@@ -1,4 +1,4 @@
-"""A sentence's vectors do not depend on its company, on memory, or on what the cache holds."""
+"""A sentence's vectors do not depend on its batch, on memory, or on what the cache holds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo_beam.elmo.encoder.passes import Encoded
 from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.encoder.passes import Encoded
+from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.formats.handles import read_weights
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import output_names
-from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.sentences import Sentences
 from tests.helpers.oracle import assert_close, random_weights
 
@@ -26,7 +26,7 @@ OPTIONS = ModelOptions(
     use_skip_connections=True,
 )  # fmt: skip
 OUTPUTS = output_names(OPTIONS)
-SMALL = 20_000  # bytes: some sentences a pass, 156 tokens in the cache
+SMALL = 20_000  # bytes: some sentences per pass, 156 tokens in the cache
 WORDS = [f"{stem}{n}" for n in range(100) for stem in ("a", "bb", "cccccc")]
 
 
@@ -38,13 +38,13 @@ def roomy() -> Encoder:
 
 @pytest.fixture(scope="module")
 def small() -> Encoder:
-    """Several sentences a pass; the cache fills and begins anew."""
+    """Several sentences per pass; the cache fills and starts over."""
     return Encoder(random_weights(OPTIONS), memory=SMALL)
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Encoder:
-    """Room for nothing: a sentence a pass, a word in the cache."""
+    """Room for nothing: one sentence per pass, one word in the cache."""
     return Encoder(random_weights(OPTIONS), memory=1)
 
 
@@ -81,7 +81,7 @@ def assert_alike(got: dict[str, np.ndarray], want: dict[str, np.ndarray]) -> Non
 
 @given(text=texts(), order=st.randoms(use_true_random=False))
 @settings(max_examples=30)
-def test_company_order_memory_and_cache_change_nothing(
+def test_batch_order_memory_and_cache_change_nothing(
     roomy: Encoder, small: Encoder, tiny: Encoder, text: list[list[str]], order: Random
 ) -> None:
     want = [by_sentence(roomy, [tokens])[0] for tokens in text]
@@ -94,15 +94,15 @@ def test_company_order_memory_and_cache_change_nothing(
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(("word", "times"), [("_", 60), ("the", 300), ("*", 300)])
-def test_text_that_amplifies_rounding_does_not_hang_on_its_company(
+def test_text_that_amplifies_rounding_does_not_depend_on_its_batch(
     word: str, times: int, precision: str
 ) -> None:
-    """One word over and over: a token vector's last bit would be some 1e-4 at its end."""
+    """One word over and over: a token vector's last bit would grow to some 1e-4 at its end."""
     weights, repeated = read_weights("default"), [word] * times
     text = [[f"{stem}{n}" for n in range(40)] for stem in WORDS[:9]]
     alone = Encoder(weights, precision=precision).encode([repeated], ["lstm_outputs2"])
-    company = Encoder(weights, precision=precision).encode([repeated, *text], ["lstm_outputs2"])
-    assert_close(company["lstm_outputs2"][:times], alone["lstm_outputs2"], 1e-5)
+    batched = Encoder(weights, precision=precision).encode([repeated, *text], ["lstm_outputs2"])
+    assert_close(batched["lstm_outputs2"][:times], alone["lstm_outputs2"], 1e-5)
 
 
 def test_many_passes_give_what_one_gives(roomy: Encoder, small: Encoder) -> None:
@@ -116,7 +116,7 @@ def test_many_passes_give_what_one_gives(roomy: Encoder, small: Encoder) -> None
 def passes(
     encoder: Encoder, text: Sequence[Sequence[str]], outputs: Sequence[str] = OUTPUTS
 ) -> list[Encoded]:
-    return list(encoder.batches(Sentences.from_lists(text), outputs))
+    return list(encoder.passes(Sentences.from_lists(text), outputs))
 
 
 @given(text=texts(max_size=40), outputs=st.sets(st.sampled_from(OUTPUTS), min_size=1))
@@ -146,13 +146,13 @@ def test_default_of_many_sentences_is_each_ones_own(roomy: Encoder) -> None:
 
 
 def test_passes_leave_room_for_the_gates_of_a_wide_model() -> None:
-    """Each sentence that begins with a word of its own adds a row to the first level."""
+    """Each sentence with a first word of its own adds a row to the first level."""
     encoder = Encoder(random_weights(replace(OPTIONS, lstm_dim=64)), memory=SMALL)
     parts = passes(encoder, [[word] for word in WORDS], ["word_emb"])
     assert all(len(part.rows) * 4 * 64 * 4 <= SMALL for part in parts)
 
 
-def test_passes_are_alike_however_much_memory_there_is() -> None:
+def test_passes_are_equally_large_however_much_memory_there_is() -> None:
     """So a long corpus takes no more memory at its end than a short one."""
     text = [[WORDS[(10 * i + k) % len(WORDS)] for k in range(10)] for i in range(6000)]
     parts = passes(Encoder(random_weights(OPTIONS), memory=1 << 40), text, ["default"])
@@ -166,7 +166,7 @@ def test_without_memory_each_sentence_is_a_pass(tiny: Encoder) -> None:
     assert [p.rows.tolist() for p in passes(tiny, text)] == [[1], [0], [2]]
 
 
-def test_sentences_of_alike_lengths_share_a_pass(small: Encoder) -> None:
+def test_sentences_of_similar_length_share_a_pass(small: Encoder) -> None:
     """So that no pass ends in levels of a few long sentences."""
     text = random_text(300, seed=3)
     shortest = 0
@@ -202,7 +202,7 @@ def test_the_cache_computes_a_word_once_while_it_has_room() -> None:
     assert (second.lookups, second.misses) == (2, 1)
 
 
-def test_a_full_cache_begins_anew_with_the_same_vectors(roomy: Encoder) -> None:
+def test_a_full_cache_starts_over_with_the_same_vectors(roomy: Encoder) -> None:
     """A cache of 156 words meets 300, fifty at a time, twice."""
     encoder = Encoder(random_weights(OPTIONS), memory=SMALL)
     want = roomy.encode([WORDS], ["word_emb"])["word_emb"]
@@ -213,12 +213,12 @@ def test_a_full_cache_begins_anew_with_the_same_vectors(roomy: Encoder) -> None:
             misses.append(part.misses)
             assert_close(part.vectors["word_emb"], want[start : start + 50], 1e-5)
     assert misses[:6] == [50] * 6
-    assert sum(misses[6:]) >= 300 - 156, "the cache holds more than its share of memory"
+    assert sum(misses[6:]) >= 300 - 156, "the cache takes more than its share of memory"
     (part,) = passes(encoder, [WORDS[-50:]], ["word_emb"])
     assert part.misses == 0
 
 
-def test_words_that_are_cut_alike_have_one_vector(roomy: Encoder) -> None:
+def test_words_that_are_cut_to_the_same_bytes_have_one_vector(roomy: Encoder) -> None:
     """The model sees 48 bytes of a token; the cache may hold such tokens as one."""
     text = [["x" * 48, "x" * 49, "x" * 1000, "x" * 47]]
     vectors = roomy.encode(text, ["word_emb"])["word_emb"]

@@ -1,4 +1,4 @@
-"""TF-Hub modules: the same weights and vectors as the published layout, or one clear line."""
+"""TF-Hub modules: the same weights and vectors as the published layout, or an error in one line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo_beam.elmo.encoder.passes import in_order
 from elmo_beam.elmo.encoder.encoder import Encoder
-from elmo_beam.elmo.formats.hub_module import Module, read_module, unprobed_module_weights
-from elmo_beam.elmo.formats.handles import Engine, load_engine, read_weights
+from elmo_beam.elmo.encoder.passes import SentenceEncoder, in_order
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
+from elmo_beam.elmo.formats.handles import load_sentence_encoder, read_weights
+from elmo_beam.elmo.formats.hub_module import HubModule, read_module, read_unchecked
 from elmo_beam.elmo.model.options import ModelOptions
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published
-from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.elmo.model.weights import Weights
+from elmo_beam.elmo.sentences import Sentences
 from tests.helpers.hub_modules import Arrays, change_variables, copy_module, make_module
 from tests.helpers.oracle import Oracle, assert_close, random_weights
 from tests.helpers.refusal import refused
@@ -38,8 +38,8 @@ def weights(hub_module: Path) -> Weights:
 
 
 @pytest.fixture(scope="module")
-def module(hub_module: Path, weights: Weights) -> Module:
-    return Module(hub_module, weights.options)
+def module(hub_module: Path, weights: Weights) -> HubModule:
+    return HubModule(hub_module, weights.options)
 
 
 @pytest.fixture
@@ -48,24 +48,24 @@ def copied(hub_module: Path, tmp_path: Path) -> Path:
     return copy_module(hub_module, tmp_path / "module")
 
 
-def encode(engine: Engine, text: list[list[str]], names: list[str]) -> Arrays:
+def encode(encoder: SentenceEncoder, text: list[list[str]], names: list[str]) -> Arrays:
     sentences = Sentences.from_lists(text)
-    return in_order(engine.batches(sentences, names), sentences)
+    return in_order(encoder.passes(sentences, names), sentences)
 
 
 def test_a_module_is_the_published_weights(weights: Weights, bilm_tf: Path) -> None:
-    published = read_published(bilm_tf)
+    published = read_bilm(bilm_tf)
     assert weights.options == published.options
     assert weights.digest == published.digest
 
 
-@pytest.mark.parametrize("engine", ["module", "native"])
-def test_both_engines_are_gold(
-    module: Module, weights: Weights, bilm_tf: Path, engine: str
+@pytest.mark.parametrize("encoder", ["module", "native"])
+def test_both_encoders_are_gold(
+    module: HubModule, weights: Weights, bilm_tf: Path, encoder: str
 ) -> None:
     lists = json.loads((bilm_tf / "lm_embeddings_sentences.json").read_text())
     text = [sentence.split() for sentences in lists for sentence in sentences]
-    got = encode(module if engine == "module" else Encoder(weights), text, LAYERS)
+    got = encode(module if encoder == "module" else Encoder(weights), text, LAYERS)
     with np.load(bilm_tf / "zero_state.npz") as file:
         gold = np.concatenate([file[str(i)] for i in range(len(text))], axis=1)
     assert_close(np.concatenate([got["word_emb"]] * 2, axis=1), gold[0], 1e-6)
@@ -75,7 +75,7 @@ def test_both_engines_are_gold(
 
 
 def test_the_module_and_the_native_encoder_agree_on_any_text(
-    module: Module, weights: Weights
+    module: HubModule, weights: Weights
 ) -> None:
     names = [*LAYERS, "default"]
     texts: list[list[list[str]]] = [[], [[]], TEXT, TEXT * 40]
@@ -86,20 +86,20 @@ def test_the_module_and_the_native_encoder_agree_on_any_text(
 
 
 def test_default_is_the_mean_over_the_real_tokens_in_any_batch(
-    module: Module, hub_module: Path
+    module: HubModule, hub_module: Path
 ) -> None:
-    one_by_one = Module(hub_module, module.options, memory=1)
-    passes = list(one_by_one.batches(Sentences.from_lists(TEXT), ["default"]))
+    one_by_one = HubModule(hub_module, module.options, memory=1)
+    passes = list(one_by_one.passes(Sentences.from_lists(TEXT), ["default"]))
     assert [p.rows.tolist() for p in passes] == [[0], [1], [2], [3]]
-    for engine, text in [(module, TEXT), (module, TEXT[::-1]), (one_by_one, TEXT)]:
-        means = encode(engine, text, ["default"])["default"]
+    for encoder, text in [(module, TEXT), (module, TEXT[::-1]), (one_by_one, TEXT)]:
+        means = encode(encoder, text, ["default"])["default"]
         assert means.shape == (len(text), 32)
         for tokens, mean in zip(text, means, strict=True):
             own = encode(module, [tokens], ["elmo"])["elmo"]
             assert_close(mean, own.mean(axis=0) if tokens else np.zeros(32), 1e-6)
 
 
-def test_an_output_that_the_module_lacks_is_refused(module: Module) -> None:
+def test_an_output_that_the_module_lacks_is_refused(module: HubModule) -> None:
     with refused("'lstm_outputs3'", "lstm_outputs2"):
         encode(module, TEXT, ["lstm_outputs3"])
 
@@ -113,13 +113,13 @@ def test_a_modules_own_mix_of_layers_is_used(copied: Path, weights: Weights) -> 
     mixed = read_module(copied, weights.options)
     assert mixed.digest != weights.digest
     got = Encoder(mixed).encode(TEXT, ["elmo"])["elmo"]
-    assert_close(got, Module(copied, mixed.options).encode(TEXT)["elmo"], 1e-6)
+    assert_close(got, HubModule(copied, mixed.options).encode(TEXT)["elmo"], 1e-6)
     assert np.abs(got - Encoder(weights).encode(TEXT, ["elmo"])["elmo"]).max() > 0.01
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("skip", [True, False], ids=["skip", "no skip"])
-def test_what_the_variables_do_not_tell_is_found_by_probing(
+def test_what_no_variable_shows_is_found_by_comparing_vectors(
     tmp_path: Path, activation: str, skip: bool
 ) -> None:
     options = replace(OPTIONS, activation=activation, use_skip_connections=skip)
@@ -144,50 +144,50 @@ def test_a_module_that_no_native_encoder_reproduces(tmp_path: Path) -> None:
     made = random_weights(OPTIONS)
     clipped = Weights(replace(OPTIONS, proj_clip=0.1), made.arrays)
     folder = make_module(made, tmp_path / "module", computes=clipped)
-    with refused(folder, "--engine module"):
+    with refused(folder, "`encoder` module"):
         read_module(folder)
-    engine = load_engine(str(folder), "module", 1 << 20)
+    encoder = load_sentence_encoder(str(folder), "module", 1 << 20)
     want = Oracle(clipped).encode_all([["a", "b"]])["elmo"]
-    assert_close(encode(engine, [["a", "b"]], ["elmo"])["elmo"], want, 1e-6)
+    assert_close(encode(encoder, [["a", "b"]], ["elmo"])["elmo"], want, 1e-6)
 
 
-def test_weights_of_a_module_that_runs_itself_are_not_probed(hub_module: Path) -> None:
-    first, again = unprobed_module_weights(hub_module), unprobed_module_weights(hub_module)
+def test_weights_of_a_module_that_runs_itself_are_not_compared(hub_module: Path) -> None:
+    first, again = read_unchecked(hub_module), read_unchecked(hub_module)
     assert first.digest == again.digest
     assert first.options.n_layers == 2
     assert first.options.projection_dim == 16
 
 
-def test_known_options_need_no_probing(
+def test_known_options_need_no_comparison(
     copied: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a worker, whose command has probed the module."""
-    monkeypatch.setattr("elmo_beam.elmo.formats.hub_module.Module", None)
+    """As on a worker, whose command has compared the module with the native encoder."""
+    monkeypatch.setattr("elmo_beam.elmo.formats.hub_module.HubModule", None)
     assert read_module(copied, weights.options).digest == weights.digest
 
 
-@pytest.mark.parametrize("engine", ["native", "module"])
-def test_a_saved_model_that_is_no_elmo(tmp_path: Path, engine: str) -> None:
+@pytest.mark.parametrize("encoder", ["native", "module"])
+def test_a_saved_model_that_is_not_an_elmo(tmp_path: Path, encoder: str) -> None:
     other = tf.Module()
     other.scale = tf.Variable(2.0)
     other.call = tf.function(
         lambda x: x * other.scale, input_signature=[tf.TensorSpec([], tf.float32)]
     )
     tf.saved_model.save(other, str(tmp_path / "other"))
-    with refused(tmp_path / "other", "no ELMo"):
-        load_engine(str(tmp_path / "other"), engine, 1 << 20)
+    with refused(tmp_path / "other", "not an ELMo"):
+        load_sentence_encoder(str(tmp_path / "other"), encoder, 1 << 20)
     with refused(tmp_path / "other", "tokens"):
-        Module(tmp_path / "other", OPTIONS)
+        HubModule(tmp_path / "other", OPTIONS)
 
 
 VARIABLES = ("variables.index", "variables.data-00000-of-00001")
 
 
-@pytest.mark.parametrize("engine", ["native", "module"])
+@pytest.mark.parametrize("encoder", ["native", "module"])
 @pytest.mark.parametrize("part", [None, 0.0, 0.5])
 @pytest.mark.parametrize("names", [VARIABLES[:1], VARIABLES[1:], VARIABLES])
 def test_variables_that_are_missing_or_cut(
-    copied: Path, names: tuple[str, ...], part: float | None, engine: str
+    copied: Path, names: tuple[str, ...], part: float | None, encoder: str
 ) -> None:
     for name in names:
         path = copied / "variables" / name
@@ -196,7 +196,7 @@ def test_variables_that_are_missing_or_cut(
         if part is not None:
             path.write_bytes(data[: int(len(data) * part)])
     with refused("cannot read the variables", copied):
-        read_weights(str(copied), engine)
+        read_weights(str(copied), encoder)
 
 
 def test_variables_that_are_damaged(copied: Path) -> None:
@@ -212,24 +212,24 @@ def test_a_graph_that_is_damaged(copied: Path) -> None:
         read_weights(str(copied))
 
 
-@pytest.mark.parametrize("engine", ["native", "module"])
+@pytest.mark.parametrize("encoder", ["native", "module"])
 @pytest.mark.parametrize(
     ("missing", "problem"),
     [
         ("bilm/char_embed", "char_embed"),
-        ("bilm/CNN/W_cnn_0", "no ELMo"),
+        ("bilm/CNN/W_cnn_0", "not an ELMo"),
         ("bilm/CNN_proj/b_proj", "CNN_proj/b_proj"),
-        ("bilm/RNN_0/RNN/MultiRNNCell/Cell0/rnn/lstm_cell/kernel", "no ELMo"),
+        ("bilm/RNN_0/RNN/MultiRNNCell/Cell0/rnn/lstm_cell/kernel", "not an ELMo"),
         ("bilm/RNN_1/RNN/MultiRNNCell/Cell1/rnn/lstm_cell/bias", "Cell1/LSTMCell/B"),
     ],
 )
-def test_a_missing_variable(copied: Path, missing: str, problem: str, engine: str) -> None:
+def test_a_missing_variable(copied: Path, missing: str, problem: str, encoder: str) -> None:
     def remove(arrays: Arrays) -> None:
         del arrays[missing]
 
     change_variables(copied, remove)
     with refused(copied, problem):
-        read_weights(str(copied), engine)
+        read_weights(str(copied), encoder)
 
 
 def test_a_variable_that_is_not_finite(copied: Path) -> None:
@@ -246,5 +246,5 @@ def test_a_module_of_words_not_characters(copied: Path) -> None:
         arrays["bilm/char_embed"] = arrays["bilm/char_embed"][:100]
 
     change_variables(copied, cut)
-    with refused(copied, "no ELMo"):
+    with refused(copied, "not an ELMo"):
         read_weights(str(copied))

@@ -12,12 +12,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo_beam.elmo.model.characters import character_ids as encoder_ids
-from elmo_beam.elmo.model.characters import token_bytes
 from elmo_beam.elmo.encoder.encoder import Encoder
-from elmo_beam.elmo.keras_layer import ElmoLayer, character_ids
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published, write_published
+from elmo_beam.elmo.keras_layer import ElmoLayer
+from elmo_beam.elmo.layers.character_cnn import string_character_ids
+from elmo_beam.elmo.model.characters import character_ids, token_bytes
 from tests.helpers.command import SMALL
 from tests.helpers.oracle import Oracle, random_weights
 from tests.helpers.refusal import refused
@@ -30,14 +30,14 @@ Folder = Path
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A small model; the published layout has no mix, so its parts are equal."""
+    """A small model; the published layout has no mix, so its layers have equal shares."""
     path = tmp_path_factory.mktemp("layer") / "model"
-    write_published(random_weights(SMALL), path)
+    write_bilm(random_weights(SMALL), path)
     return path
 
 
 def padded(sentences: list[list[str]], more: int = 0) -> tf.Tensor:
-    """Tokens with "" behind each sentence's end."""
+    """Tokens with "" after each sentence's end."""
     length = max(map(len, sentences)) + more
     return tf.constant([[*s, *[""] * (length - len(s))] for s in sentences])
 
@@ -52,7 +52,7 @@ def test_its_vectors_are_the_oracles(folder: Folder, output: str, given: str) ->
     layer = ElmoLayer(str(folder), output)
     more = 3 if given == "padded further" else 0
     got = layer(tf.constant(JOINED) if given == "joined" else padded(SENTENCES, more))
-    want = Oracle(read_published(folder)).encode_all(SENTENCES)[output]
+    want = Oracle(read_bilm(folder)).encode_all(SENTENCES)[output]
     if output == "default":
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
         return
@@ -87,8 +87,8 @@ def default_encoder() -> Encoder:
 
 @given(st.lists(tokens, min_size=1, max_size=5), st.integers(3, 60))
 def test_character_ids_in_the_graph_are_the_encoders(words: list[str], most: int) -> None:
-    want = encoder_ids([token_bytes(w, most) for w in words], most)
-    np.testing.assert_array_equal(character_ids(tf.constant(words), most), want)
+    want = character_ids([token_bytes(w, most) for w in words], most)
+    np.testing.assert_array_equal(string_character_ids(tf.constant(words), most), want)
 
 
 def test_the_reference_and_a_hub_module(bilm_tf: Path, hub_module: Path) -> None:
@@ -142,14 +142,14 @@ def test_gradients_are_the_numerical_ones(folder: Folder, output: str, training:
     ):
         direction = rng.normal(size=variable.shape)
         direction /= np.linalg.norm(direction)
-        here, beside = np.asarray(variable), []
+        here, nearby = np.asarray(variable), []
         for sign in (-1, 1):
             variable.assign(here + sign * 1e-6 * direction)
-            beside.append(float(loss()))
+            nearby.append(float(loss()))
         variable.assign(here)
         exact = float(tf.reduce_sum(tf.convert_to_tensor(gradient) * direction))
         assert exact != 0, variable.name
-        numeric = (beside[1] - beside[0]) / 2e-6
+        numeric = (nearby[1] - nearby[0]) / 2e-6
         assert exact == pytest.approx(numeric, rel=1e-4, abs=1e-7), variable.name
 
 
@@ -166,7 +166,7 @@ def model_over(layer: ElmoLayer) -> keras.Model:
 
 
 def test_fitting_finds_the_mix(folder: Folder) -> None:
-    """What other parts and another scale gave: only the two of them are moved, and to there."""
+    """Fitted to vectors of another mix, only the shares and the scale change, to that mix."""
     text = padded(SENTENCES)
     layer = ElmoLayer(str(folder), trainable="mix")
     wanted = [np.array([1.0, 0.0, -0.5], np.float32), np.float32(1.7)]
@@ -183,8 +183,8 @@ def test_fitting_finds_the_mix(folder: Folder) -> None:
     assert losses[-1] < 0.001 * losses[0]
     for weight, before in zip(layer.non_trainable_weights, frozen, strict=True):
         np.testing.assert_array_equal(weight, before)
-    parts, scale = (np.asarray(w) for w in layer.trainable_weights)
-    got, want = (np.exp(p) / np.exp(p).sum() for p in (parts, wanted[0]))
+    raw, scale = (np.asarray(w) for w in layer.trainable_weights)
+    got, want = (np.exp(r) / np.exp(r).sum() for r in (raw, np.asarray(wanted[0])))
     np.testing.assert_allclose(got, want, atol=0.1)  # from 1/3 each
     assert scale == pytest.approx(1.7, abs=0.05)
 
@@ -213,7 +213,7 @@ def test_saved_loaded_and_exported(folder: Folder, tmp_path: Path) -> None:
     np.testing.assert_allclose(exported.serve(text), want, rtol=0, atol=1e-6)
 
 
-def test_a_clone_begins_with_the_models_weights(folder: Folder) -> None:
+def test_a_clone_starts_from_the_models_weights(folder: Folder) -> None:
     model = model_over(ElmoLayer(str(folder)))
     clone = keras.models.clone_model(model)
     for a, b in zip(model.layers[0].weights, clone.layers[0].weights, strict=True):
@@ -230,7 +230,9 @@ def test_a_saved_layer_needs_no_model(folder: Folder, tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.predict(tf.constant(JOINED), verbose=0), want, atol=1e-6)
 
 
-def test_what_keras_froze_is_frozen_when_it_is_loaded(folder: Folder, tmp_path: Path) -> None:
+def test_a_layer_that_was_frozen_is_frozen_when_it_is_loaded(
+    folder: Folder, tmp_path: Path
+) -> None:
     model = model_over(ElmoLayer(str(folder), trainable="mix"))
     model.layers[0].trainable = False
     model.save(tmp_path / "model.keras")
@@ -241,14 +243,14 @@ def test_a_functional_model_of_padded_tokens_sees_the_mask(folder: Folder) -> No
     words = keras.Input((None,), dtype="string")
     pooled = keras.layers.GlobalAveragePooling1D()(ElmoLayer(str(folder))(words))
     got = keras.Model(words, pooled).predict(padded(SENTENCES, 4), verbose=0)
-    want = Encoder(read_published(folder)).encode(SENTENCES, ["default"])["default"]
+    want = Encoder(read_bilm(folder)).encode(SENTENCES, ["default"])["default"]
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
 def test_what_it_refuses(folder: Folder, tmp_path: Path) -> None:
-    with refused("trainable='some'", "mix"):
+    with refused("`trainable` 'some'", '"mix", "all" or False'):
         ElmoLayer(str(folder), trainable="some")
-    with refused("no output 'elmos'", "lstm_outputs2"):
+    with refused("no 'elmos'", "lstm_outputs2"):
         ElmoLayer(str(folder), "elmos")
     with refused(tmp_path / "none"):
         ElmoLayer(str(tmp_path / "none"))

@@ -1,4 +1,4 @@
-"""Model handles: what they lead to, and what is refused."""
+"""Model handles: what each one opens, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 
 from elmo_beam.elmo.encoder.encoder import Encoder
-from elmo_beam.elmo.formats.hub_module import Module
-from elmo_beam.elmo.formats.handles import is_module, load_engine, model_folder, read_weights
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
+from elmo_beam.elmo.formats.handles import (
+    MODEL_FORMATS,
+    load_encoder,
+    load_sentence_encoder,
+    model_folder,
+    read_weights,
+)
+from elmo_beam.elmo.formats.hub_module import HubModule
+from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
 from elmo_beam.elmo.model.options import ModelOptions
-from elmo_beam.elmo.formats.bilm_hdf5 import write_published
 from elmo_beam.elmo.sentences import Sentences
 from tests.helpers.hub_modules import copy_module
 from tests.helpers.oracle import Oracle, assert_close, random_weights
@@ -31,7 +38,7 @@ OPTIONS = ModelOptions(
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
     """A small model of its own in the published layout."""
-    write_published(random_weights(OPTIONS), tmp_path / "published")
+    write_bilm(random_weights(OPTIONS), tmp_path / "published")
     return tmp_path / "published"
 
 
@@ -55,11 +62,13 @@ def test_default_has_its_documented_shape() -> None:
 def test_default_computes_what_its_weights_say() -> None:
     weights = read_weights("default")
     text = [["The", "bird", "sang", "."]]
-    (part,) = load_engine("default", "native", MEMORY).batches(Sentences.from_lists(text), ["elmo"])
+    (part,) = load_sentence_encoder("default", "native", MEMORY).passes(
+        Sentences.from_lists(text), ["elmo"]
+    )
     assert_close(part.vectors["elmo"], Oracle(weights).encode(text[0])["elmo"], 1e-5)
 
 
-def test_default_is_the_packages_own_whatever_lies_in_the_working_folder(
+def test_default_is_the_packages_own_whatever_the_working_folder_holds(
     published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published.rename(published.with_name("default"))
@@ -68,11 +77,52 @@ def test_default_is_the_packages_own_whatever_lies_in_the_working_folder(
     assert read_weights("./default").options == OPTIONS
 
 
-def test_a_folder_is_told_by_what_it_holds(published: Path, hub_module: Path) -> None:
-    assert not is_module(published)
-    assert is_module(hub_module)
-    assert model_folder(str(published)) == published
-    assert model_folder(str(hub_module)) == hub_module
+def test_a_folders_format_is_known_by_its_files(
+    published: Path, hub_module: Path, bilm_tf: Path, tmp_path: Path
+) -> None:
+    for folder in (published, hub_module):
+        assert model_folder(str(folder)) == model_folder(f"file://{folder}") == folder
+    assert read_weights(str(published)).options == OPTIONS
+    module = read_weights(str(hub_module), "module")
+    assert module.options.shapes() == read_bilm(bilm_tf).options.shapes()
+    both = copy_module(hub_module, tmp_path / "both")
+    (both / "options.json").write_text("of something else")
+    assert read_weights(str(both), "module").digest == module.digest
+
+
+MARKER = "random.seed"
+FORMAT = ModelFormat(
+    read=lambda folder, options: random_weights(OPTIONS, int((folder / MARKER).read_text())),
+    own_encoder=OwnEncoder(
+        read=lambda folder: random_weights(OPTIONS, seed=8),
+        load=lambda folder, options, memory: Encoder(random_weights(options, seed=8), memory),
+    ),
+)
+
+
+def test_a_new_format_is_a_module_and_the_file_that_marks_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This test module is one: its models are random numbers, drawn from the seed in the file."""
+    handle, text = str(tmp_path), ["a", "bird"]
+    (tmp_path / MARKER).write_text("7")
+    with refused(handle, "saved_model.pb or options.json"):
+        read_weights(handle)
+    monkeypatch.setitem(MODEL_FORMATS, MARKER, __name__)
+    drawn = random_weights(OPTIONS, seed=7)
+    assert read_weights(handle).digest == drawn.digest
+    got = load_encoder(handle).encode([text])["elmo"]
+    assert_close(got, Oracle(drawn).encode(text)["elmo"], 1e-5)
+    drawn = random_weights(OPTIONS, seed=8)
+    own = load_sentence_encoder(handle, "module", MEMORY, digest=drawn.digest)
+    (part,) = own.passes(Sentences.from_lists([text]), ["elmo"])
+    assert_close(part.vectors["elmo"], Oracle(drawn).encode(text)["elmo"], 1e-5)
+
+
+def test_the_default_models_vectors() -> None:
+    found = load_encoder("default").encode([["The", "bank"]], ["elmo", "default"])
+    shapes = {name: vectors.shape for name, vectors in found.items()}
+    assert shapes == {"elmo": (2, 256), "default": (1, 256)}
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
@@ -106,48 +156,51 @@ def test_a_url_that_cannot_be_fetched_is_refused(hub_cache: Path) -> None:
     assert not list(hub_cache.glob("[0-9a-f]*")), "a failed download looks like a cached module"
 
 
-def test_native_engine(published: Path, hub_module: Path) -> None:
+def test_native_encoder(published: Path, hub_module: Path) -> None:
     for handle in (published, hub_module):
         weights = read_weights(str(handle))
-        engine = load_engine(str(handle), "native", MEMORY, weights.options, weights.digest)
-        assert isinstance(engine, Encoder)
-        assert engine.options == weights.options
+        encoder = load_sentence_encoder(
+            str(handle), "native", MEMORY, weights.options, weights.digest
+        )
+        assert isinstance(encoder, Encoder)
+        assert encoder.options == weights.options
 
 
-def test_module_engine(hub_module: Path) -> None:
+def test_module_encoder(hub_module: Path) -> None:
     digest = read_weights(str(hub_module), "module").digest
-    engine = load_engine(str(hub_module), "module", MEMORY, digest=digest)
-    assert isinstance(engine, Module)
-    (part,) = engine.batches(Sentences.from_lists([["a"], ["b", "c"]]), ["default"])
+    encoder = load_sentence_encoder(str(hub_module), "module", MEMORY, digest=digest)
+    assert isinstance(encoder, HubModule)
+    (part,) = encoder.passes(Sentences.from_lists([["a"], ["b", "c"]]), ["default"])
     assert part.vectors["default"].shape == (2, 32)
     assert np.isfinite(part.vectors["default"]).all()
 
 
-@pytest.mark.parametrize("read", [read_weights, lambda h, e: load_engine(h, e, MEMORY)])
-def test_module_engine_needs_a_module(published: Path, read: object) -> None:
+@pytest.mark.parametrize("read", [read_weights, lambda h, e: load_sentence_encoder(h, e, MEMORY)])
+def test_module_encoder_needs_a_module(published: Path, read: object) -> None:
     assert callable(read)
     for handle in (str(published), "default"):
-        with refused("--engine module", handle):
+        with refused("`encoder` module", handle):
             read(handle, "module")
 
 
-@pytest.mark.parametrize("engine", ["native", "module"])
-def test_weights_of_another_digest_are_refused(hub_module: Path, engine: str) -> None:
-    here = read_weights(str(hub_module), engine)
+@pytest.mark.parametrize("encoder", ["native", "module"])
+def test_weights_of_another_digest_are_refused(hub_module: Path, encoder: str) -> None:
+    here = read_weights(str(hub_module), encoder)
     with refused(hub_module, here.digest[:12], "f" * 12):
-        load_engine(str(hub_module), engine, MEMORY, here.options, "f" * 64)
+        load_sentence_encoder(str(hub_module), encoder, MEMORY, here.options, "f" * 64)
 
 
 def test_published_weights_of_another_digest_are_refused(published: Path) -> None:
     other = random_weights(OPTIONS, seed=1).digest
     with refused(published, read_weights(str(published)).digest[:12], other[:12]):
-        load_engine(str(published), "native", MEMORY, digest=other)
+        load_sentence_encoder(str(published), "native", MEMORY, digest=other)
 
 
 def test_weights_can_be_read_without_tensorflow(published: Path) -> None:
     """`import tensorflow` takes seconds, and the command needs only the digest."""
     program = (
-        "import sys; from elmo.models import read_weights; print(read_weights(sys.argv[1]).digest);"
+        "import sys; from elmo_beam.elmo.formats.handles import read_weights;"
+        "print(read_weights(sys.argv[1]).digest);"
         "sys.exit('tensorflow' in sys.modules)"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""options.json: what it says of a model's shape, and what is wrong with a bad one."""
+"""options.json: the shape of a model that it states, and what is wrong with a bad one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ABSENT = object()
 
 
 def document(path: str, value: object) -> dict[str, Any]:
-    """google/elmo's options with one field changed, or taken away."""
+    """google/elmo's options with one field changed or removed."""
     changed = deepcopy(GOOGLE_ELMO)
     *parents, field = path.split(".")
     place = changed
@@ -138,7 +138,7 @@ def test_written_options_read_back_the_same(options: ModelOptions) -> None:
     ["", "{", "[]", "null", '"options"', b"\xff\xfe{}", b"\x89HDF\r\n\x1a\n", "[" * 100_000],
     ids=["empty", "cut", "list", "null", "string", "bytes", "HDF5", "deep"],
 )
-def test_what_is_no_options_document_is_refused(text: str | bytes) -> None:
+def test_what_is_not_an_options_document_is_refused(text: str | bytes) -> None:
     with refused("the/options.json"):
         parse_options(text, "the/options.json")
 
@@ -209,10 +209,10 @@ def test_max_characters_leaves_room_for_one_byte() -> None:
         parse(changed)
 
 
-def test_variants_differ_in_what_a_checkpoint_does_not_tell() -> None:
+def test_variants_differ_in_what_a_checkpoint_does_not_show() -> None:
     options = parse(GOOGLE_ELMO)
     variants = options.variants()
-    told = {(v.activation, v.use_skip_connections) for v in variants}
-    assert told == {(a, s) for a in ("relu", "tanh") for s in (True, False)}
+    found = {(v.activation, v.use_skip_connections) for v in variants}
+    assert found == {(a, s) for a in ("relu", "tanh") for s in (True, False)}
     assert all(v.shapes() == options.shapes() for v in variants)
     assert variants[0] == options, "google/elmo's own variant is tried first"

@@ -21,7 +21,7 @@ def test_names_are_those_of_google_elmo() -> None:
     assert output_names(replace(OPTIONS, n_layers=1)) == ["word_emb", "lstm_outputs1", *two[3:]]
 
 
-def test_all_but_the_token_vector_hold_both_directions() -> None:
+def test_all_but_the_token_vector_have_both_directions() -> None:
     widths = {name: output_dim(OPTIONS, name) for name in output_names(OPTIONS)}
     assert widths.pop("word_emb") == 3
     assert set(widths.values()) == {6}
@@ -32,11 +32,11 @@ def test_names_come_in_the_models_order_once() -> None:
     assert checked_outputs(OPTIONS, asked) == ["word_emb", "elmo", "default"]
 
 
-def test_a_strange_name_is_refused_with_those_there_are() -> None:
-    with refused("'lstm_outputs3'", ", ".join(output_names(OPTIONS))):
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with refused("`outputs`", "'lstm_outputs3'", ", ".join(output_names(OPTIONS))):
         checked_outputs(OPTIONS, ["elmo", "lstm_outputs3"])
 
 
-def test_no_name_is_refused_with_those_there_are() -> None:
-    with refused("no outputs", ", ".join(output_names(OPTIONS))):
+def test_no_name_is_refused_with_the_known_ones() -> None:
+    with refused("`outputs` is empty", ", ".join(output_names(OPTIONS))):
         checked_outputs(OPTIONS, [])

@@ -1,4 +1,4 @@
-"""bfloat16 products: near float32, the same in any company, and refused where they are slower."""
+"""bfloat16 products: near float32, the refused on processors where they are slower."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo_beam.elmo import precision
+from elmo_beam.elmo.encoder import precision
 from elmo_beam.elmo.encoder.encoder import Encoder
-from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.formats.handles import load_engine, read_weights
-from elmo_beam.elmo.model.outputs import output_names
 from elmo_beam.elmo.encoder.precision import check_precision
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.formats.handles import load_sentence_encoder, read_weights
+from elmo_beam.elmo.model.outputs import output_names
 from tests.elmo.test_encoder import SHAPES
 from tests.helpers.oracle import Oracle, random_weights
 from tests.helpers.refusal import refused
@@ -40,7 +40,7 @@ def test_every_output_is_within_one_hundredth_of_the_oracle(shape: str) -> None:
 
 
 def errors_of_the_default_model(text: list[list[str]]) -> dict[str, float]:
-    """Norm of the difference from float32 ÷ norm, of each output."""
+    """For each output, the norm of the difference from float32 ÷ the norm."""
     weights = read_weights("default")
     names = output_names(weights.options)
     exact = Encoder(weights).encode(text, names)
@@ -59,7 +59,7 @@ def test_the_default_model_is_within_one_hundredth_of_float32() -> None:
 
 @pytest.mark.parametrize(("word", "times"), [("very", 50), ("ha", 200), ("1", 400), (".", 1000)])
 def test_a_word_over_and_over_stays_within_one_hundredth_too(word: str, times: int) -> None:
-    """Forget gates near 1 count there: rounded, cells would keep all or decay too soon."""
+    """Forget gates near 1 matter there: rounded, cells would keep everything or decay too soon."""
     for name, error in errors_of_the_default_model([[word] * times]).items():
         assert error <= 0.01, name
 
@@ -71,8 +71,8 @@ def test_a_word_over_and_over_stays_within_one_hundredth_too(word: str, times: i
         (None, {}, "no amx_bf16 or avx512_bf16"),
         ("fpu avx512_bf16", {"TF_ENABLE_ONEDNN_OPTS": "0"}, "TF_ENABLE_ONEDNN_OPTS"),
         ("fpu avx512_bf16", {"TF_ENABLE_ONEDNN_OPTS": "False"}, "TF_ENABLE_ONEDNN_OPTS"),
-        ("fpu avx512_bf16", {"ONEDNN_MAX_CPU_ISA": "avx2"}, "held to AVX2"),
-        ("fpu amx_bf16", {"DNNL_MAX_CPU_ISA": "AVX512_CORE"}, "held to AVX512_CORE"),
+        ("fpu avx512_bf16", {"ONEDNN_MAX_CPU_ISA": "avx2"}, "limited to AVX2"),
+        ("fpu amx_bf16", {"DNNL_MAX_CPU_ISA": "AVX512_CORE"}, "limited to AVX512_CORE"),
     ],
 )
 def test_it_is_refused_where_it_would_be_slower(
@@ -88,7 +88,7 @@ def test_it_is_refused_where_it_would_be_slower(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with refused("bfloat16", "slower", reason, "leave it out"):
-        load_engine("default", "native", 1 << 20, precision="bfloat16")
+        load_sentence_encoder("default", "native", 1 << 20, precision="bfloat16")
     check_precision("float32")
 
 
@@ -103,5 +103,5 @@ def test_it_is_taken_where_the_processor_has_it(
 
 
 def test_another_one_is_refused() -> None:
-    with pytest.raises(UserError, match="'float16' is none of float32, bfloat16"):
+    with pytest.raises(UserError, match="'float16' must be one of float32, bfloat16"):
         check_precision("float16")

@@ -6,7 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo_beam.elmo.preparation import covering_length, joined_tokens, padded_tokens, sentence_length
+from elmo_beam.elmo.preparation import (
+    covering_length,
+    joined_tokens,
+    padded_tokens,
+    sentence_length,
+)
 
 TRAIN = [["a", "good", "film"], ["no"]]
 TEST = [["what", "a", "very", "bad", "one"], []]

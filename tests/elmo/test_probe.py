@@ -11,13 +11,13 @@ CENTRES = RNG.normal(size=(3, 8)) * 5
 
 
 def drawn(n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors around three centres, on scales far apart; and which centre each is of."""
+    """Vectors around three centres, on very different scales; and the centre of each."""
     tags = RNG.integers(0, 3, n).astype(np.int32)
     vectors = CENTRES[tags] + RNG.normal(size=(n, 8)) * noise
     return (vectors * np.logspace(-3, 3, 8) + 100).astype(np.float32), tags
 
 
-def test_what_a_line_can_part_is_told_and_noise_is_not() -> None:
+def test_what_a_line_can_separate_is_predicted_and_noise_is_not() -> None:
     probe = Probe(*drawn(2000, 0.5), classes=3, penalty=0.0)
     assert probe.accuracy(*drawn(500, 0.5)) > 0.98
     vectors, tags = drawn(500, 0.5)
@@ -33,5 +33,5 @@ def test_the_same_data_give_the_same_probe() -> None:
 def test_majority_by_hand() -> None:
     words, tags = ["a", "a", "a", "run", "run"], ["D", "D", "N", "V", "V"]
     test_words, test_tags = ["a", "a", "run", "new", "other"], ["D", "N", "V", "D", "V"]
-    # a is D, one of two right; run is V, right; unseen words are D, the first of the commonest.
+    # a is D: one of two is right. run is V: right. Unseen words are D, the first of the commonest.
     assert majority_accuracy(words, tags, test_words, test_tags) == 3 / 5

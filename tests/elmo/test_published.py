@@ -1,4 +1,4 @@
-"""The published layout, there and back, and every way in which a folder can be wrong."""
+"""The published layout, written and read back, and every way in which a folder can be wrong."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.model.options import ModelOptions
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published, write_published
 from elmo_beam.elmo.model.weights import Weights, checked_weights
 from tests.helpers.oracle import random_weights
 from tests.helpers.refusal import refused
@@ -24,7 +24,7 @@ OPTIONS = ModelOptions(
 
 
 def unmixed(options: ModelOptions) -> Weights:
-    """Random weights as the layout can hold them: with no mix of layers."""
+    """Random weights as the layout can store them: without a mix of layers."""
     arrays = random_weights(options).arrays
     named = {name: array for name, array in arrays.items() if not name.startswith("aggregation")}
     return checked_weights(options, named, "random")
@@ -33,7 +33,7 @@ def unmixed(options: ModelOptions) -> Weights:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A small model in the published layout, for the test to spoil."""
-    write_published(unmixed(OPTIONS), tmp_path / "model")
+    write_bilm(unmixed(OPTIONS), tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -47,8 +47,8 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_written_weights_read_back_the_same(options: ModelOptions, tmp_path: Path) -> None:
     weights = unmixed(options)
-    write_published(weights, tmp_path / "some" / "where")
-    again = read_published(tmp_path / "some" / "where")
+    write_bilm(weights, tmp_path / "some" / "where")
+    again = read_bilm(tmp_path / "some" / "where")
     assert again.options == options
     assert again.digest == weights.digest
     assert again.arrays.keys() == weights.arrays.keys()
@@ -67,27 +67,27 @@ def test_the_file_is_as_the_authors_write_it(folder: Path) -> None:
 
 
 def test_the_authors_own_file(bilm_tf: Path, tmp_path: Path) -> None:
-    """Beside it lie other HDF5 files, whose names say that they hold no weights."""
-    weights = read_published(bilm_tf)
+    """There are other HDF5 files beside it, whose names show that they are not weights."""
+    weights = read_bilm(bilm_tf)
     with h5py.File(bilm_tf / "lm_weights.hdf5") as file:
         np.testing.assert_array_equal(weights.arrays["char_embed"][1:], file["char_embed"][...])
         assert not weights.arrays["char_embed"][0].any()
         name = "RNN_1/RNN/MultiRNNCell/Cell1/LSTMCell/W_0"
         np.testing.assert_array_equal(weights.arrays[name], file[name][...])
-    write_published(weights, tmp_path)
-    assert read_published(tmp_path).digest == weights.digest
+    write_bilm(weights, tmp_path)
+    assert read_bilm(tmp_path).digest == weights.digest
 
 
 def test_any_single_hdf5_file_will_do(folder: Path) -> None:
-    digest = read_published(folder).digest
+    digest = read_bilm(folder).digest
     (folder / "weights.hdf5").rename(folder / "elmo_2x1024.hdf5")
-    assert read_published(folder).digest == digest
+    assert read_bilm(folder).digest == digest
 
 
 def test_arrays_of_another_precision_are_read_as_float32(folder: Path) -> None:
-    digest = read_published(folder).digest
+    digest = read_bilm(folder).digest
     spoil(folder, "CNN/b_cnn_0", lambda array: array.astype(np.float64))
-    weights = read_published(folder)
+    weights = read_bilm(folder)
     assert weights.arrays["CNN/b_cnn_0"].dtype == np.float32
     assert weights.digest == digest
 
@@ -104,16 +104,16 @@ def spoil(folder: Path, name: str, change: object) -> None:
 def test_a_folder_without_options(folder: Path, tmp_path: Path) -> None:
     (folder / "options.json").unlink()
     with refused("options.json", folder):
-        read_published(folder)
+        read_bilm(folder)
     with refused("options.json", tmp_path / "nowhere"):
-        read_published(tmp_path / "nowhere")
+        read_bilm(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\ufeff"])
-def test_options_that_are_no_json_of_ours(folder: Path, text: str) -> None:
+def test_options_that_are_not_the_json_of_a_model(folder: Path, text: str) -> None:
     (folder / "options.json").write_text(text, encoding="utf-8")
     with refused(folder / "options.json"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 def test_options_without_a_field(folder: Path) -> None:
@@ -121,13 +121,13 @@ def test_options_without_a_field(folder: Path) -> None:
     del options["lstm"]["dim"]
     (folder / "options.json").write_text(json.dumps(options))
     with refused(folder / "options.json", "'dim'"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 def test_no_weights(folder: Path) -> None:
     (folder / "weights.hdf5").rename(folder / "weights.h5")
     with refused(folder, "weights.hdf5", "none"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 @pytest.mark.parametrize("names", [("a.hdf5", "b.hdf5"), ("a_weights.hdf5", "b_weights.hdf5")])
@@ -137,7 +137,7 @@ def test_two_files_of_weights(folder: Path, names: tuple[str, str]) -> None:
     for name in names:
         (folder / name).write_bytes(data)
     with refused(folder, *names):
-        read_published(folder)
+        read_bilm(folder)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
@@ -146,7 +146,7 @@ def test_truncated_weights(folder: Path, part: float) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
     with refused("cannot read", path):
-        read_published(folder)
+        read_bilm(folder)
 
 
 @pytest.mark.parametrize("mark", [b"TREE", b"SNOD", b"HEAP"])
@@ -157,43 +157,43 @@ def test_weights_damaged_inside(folder: Path, mark: bytes) -> None:
     assert mark in data
     path.write_bytes(data.replace(mark, b"\0\0\0\0"))
     with refused(path):
-        read_published(folder)
+        read_bilm(folder)
 
 
-def test_a_file_that_is_no_hdf5(folder: Path) -> None:
+def test_a_file_that_is_not_hdf5(folder: Path) -> None:
     (folder / "weights.hdf5").write_text("<html>404</html>")
     with refused("cannot read", folder / "weights.hdf5"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 @pytest.mark.parametrize("name", ["char_embed", "CNN/W_cnn_1", "CNN_high_0/b_carry"])
 def test_a_missing_array(folder: Path, name: str) -> None:
     spoil(folder, name, None)
     with refused(folder / "weights.hdf5", name, "no array"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 def test_an_array_of_another_model(folder: Path) -> None:
     spoil(folder, "CNN_proj/W_proj", lambda array: array.T)
     with refused(folder / "weights.hdf5", "CNN_proj/W_proj", "[4, 5]", "[5, 4]"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 @pytest.mark.parametrize("shape", [(262, 3), (261,), (261, 4)])
 def test_a_character_table_of_another_shape(folder: Path, shape: tuple[int, ...]) -> None:
     spoil(folder, "char_embed", lambda _: np.zeros(shape, np.float32))
     with refused(folder / "weights.hdf5", "char_embed", "shape"):
-        read_published(folder)
+        read_bilm(folder)
 
 
-def test_an_array_with_a_value_that_is_no_number(folder: Path) -> None:
+def test_an_array_with_a_value_that_is_not_a_number(folder: Path) -> None:
     spoil(folder, "CNN_proj/b_proj", lambda array: array * np.nan)
     with refused(folder / "weights.hdf5", "CNN_proj/b_proj", "not finite"):
-        read_published(folder)
+        read_bilm(folder)
 
 
 @pytest.mark.parametrize("change", [lambda _: "text", lambda a: a.astype(complex)])
-def test_an_array_that_holds_no_real_numbers(folder: Path, change: object) -> None:
+def test_an_array_without_real_numbers(folder: Path, change: object) -> None:
     spoil(folder, "CNN_proj/b_proj", change)
     with refused(folder / "weights.hdf5"):
-        read_published(folder)
+        read_bilm(folder)

@@ -1,4 +1,4 @@
-"""Columnar sentences are the lists they were made from."""
+"""Columnar sentences are the lists that they were made from."""
 
 from __future__ import annotations
 

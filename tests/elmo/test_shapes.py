@@ -1,4 +1,4 @@
-"""Sizes that recur."""
+"""Few sizes, each a little larger than what it stands for."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_options_are_in_the_digest() -> None:
     assert len(digests) == len(changes)
 
 
-def test_the_digest_is_of_values_not_of_how_they_lie_in_memory() -> None:
+def test_the_digest_depends_on_values_not_on_their_layout_in_memory() -> None:
     digest = Weights(OPTIONS, ARRAYS).digest
     assert len(digest) == 64
     assert set(digest) <= set("0123456789abcdef")
@@ -76,18 +76,18 @@ def test_elmo_is_the_mix_of_the_layers() -> None:
     got = encoder.encode(
         [["a", "bird"], ["sang"]], ["word_emb", "lstm_outputs1", "lstm_outputs2", "elmo"]
     )
-    parts = np.exp([0.3, -1.2, 0.8])
-    parts *= 1.7 / parts.sum()
+    shares = np.exp([0.3, -1.2, 0.8])
+    shares *= 1.7 / shares.sum()
     layers = [
         np.concatenate([got["word_emb"]] * 2, axis=1),
         got["lstm_outputs1"],
         got["lstm_outputs2"],
     ]
-    want = sum(part * layer for part, layer in zip(parts, layers, strict=True))
+    want = sum(share * layer for share, layer in zip(shares, layers, strict=True))
     assert_close(got["elmo"], np.asarray(want), 1e-6)
 
 
-def test_without_a_mix_the_layers_have_equal_parts() -> None:
+def test_without_a_mix_the_layers_have_equal_shares() -> None:
     arrays = {name: a for name, a in ARRAYS.items() if not name.startswith("aggregation")}
     assert_close(checked_weights(OPTIONS, arrays, "x").layer_mix(), np.full(3, 1 / 3), 1e-6)
 

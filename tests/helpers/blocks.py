@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,22 @@ import zstandard
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_pipeline import TestPipeline
 
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published, write_published
 from elmo_beam.elmo.model.weights import Weights
-from tests.helpers.oracle import random_weights
 from elmo_beam.transforms.accounts import BlockKey
 from elmo_beam.transforms.embed import EmbeddedBlock
-from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
-from elmo_beam.transforms.plan import Block, Plan, make_plan
-from elmo_beam.transforms.read import RawBlock, read_blocks
-from elmo_beam.transforms.outputs.schema import part_schema, vector_column
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.shards import Shard
+from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
+from elmo_beam.transforms.outputs.schema import part_schema, vector_column
+from elmo_beam.transforms.plan import Plan, make_plan
+from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import TextReader
+from tests.helpers.oracle import random_weights
 
 TINY = ModelOptions(
     filters=((1, 3), (2, 4)),
@@ -44,7 +47,7 @@ TINY = ModelOptions(
     proj_clip=3.0,
     use_skip_connections=True,
 )
-COMPRESSIONS = {
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     ".gz": lambda data: gzip.compress(data, mtime=0),
     ".bz2": bz2.compress,
@@ -52,6 +55,17 @@ COMPRESSIONS = {
 }
 LIMIT = 1 << 20  # bytes of the longest line that is embedded
 HEAD = 1 << 16  # bytes that are kept of a longer one
+REASONS = (
+    "invalid_utf8",
+    "lone_surrogate",
+    "line_too_long",
+    "too_many_tokens",
+    "not_json",
+    "not_an_object",
+    "missing_field",
+    "not_a_string",
+    "null_text",
+)
 
 
 def make_settings(**changes: Any) -> Settings:
@@ -62,8 +76,8 @@ def make_settings(**changes: Any) -> Settings:
 @cache
 def tiny_model(folder: Path) -> Weights:
     """Put a tiny model of random weights into a folder, in the published layout; its weights."""
-    write_published(random_weights(TINY, seed=3), folder)
-    return read_published(folder)
+    write_bilm(random_weights(TINY, seed=3), folder)
+    return read_bilm(folder)
 
 
 def model_settings(folder: Path, **changes: Any) -> Settings:
@@ -84,7 +98,7 @@ def lines_of_bytes(data: bytes) -> list[bytes]:
 
 
 def slow_blocks(data: bytes, size: int) -> list[Block]:
-    """The definition: whole lines are added until the next would pass the size."""
+    """The definition: whole lines are added until the next would exceed the size."""
     blocks: list[Block] = []
     taken: list[bytes] = []
     start = line = 0
@@ -98,13 +112,18 @@ def slow_blocks(data: bytes, size: int) -> list[Block]:
     return blocks
 
 
+def read_blocks(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iterator[pa.Table]:
+    """The raw lines of some blocks of a shard, as the job reads them."""
+    return input_format(shard.path).read(shard, blocks, settings)
+
+
 def read_shard(path: str, settings: Settings) -> tuple[Plan, list[RawBlock]]:
     """A shard's plan, which must not be damaged, and all its blocks of raw lines."""
     plan = make_plan(path, settings)
     assert plan.damaged is None, plan.damaged
     tables = read_blocks(plan.shard, plan.blocks, settings)
     blocks = [
-        RawBlock(BlockKey(path, plan.content, block), plan.shard.kind, table)
+        RawBlock(BlockKey(path, plan.content, block), table)
         for block, table in zip(plan.blocks, tables, strict=True)
     ]
     return plan, blocks
@@ -118,7 +137,6 @@ def raw_lines(blocks: Sequence[RawBlock]) -> list[tuple[bytes | None, int, int]]
 
 def raw_block(
     lines: Sequence[bytes | None],
-    kind: str = "text",
     ids: Sequence[Any] | None = None,
     shard: str = "/in/a.txt",
     first_line: int = 0,
@@ -134,7 +152,7 @@ def raw_block(
     if ids is not None:
         columns["id"] = pa.array(ids)
     block = Block(0, sum(sizes) + len(sizes), first_line, len(lines))
-    return RawBlock(BlockKey(shard, "content", block), kind, pa.table(columns))
+    return RawBlock(BlockKey(shard, "content", block), pa.table(columns))
 
 
 def normalized(raw: RawBlock, settings: Settings) -> SentenceBlock:
@@ -157,7 +175,7 @@ def embedded_block(block: SentenceBlock, settings: Settings, seed: int = 0) -> E
         count = len(lengths) if name == SENTENCE_OUTPUT else sum(lengths)
         vectors = rng.normal(size=(count, output_dim(TINY, name))).astype(np.float32)
         columns.append(vector_column(name, vectors, offsets, settings.dtype))
-    part = pa.table(columns, schema=part_schema(settings, TINY))
+    part = pa.table(columns, schema=part_schema(settings))
     return EmbeddedBlock(block, part, steps=14, nodes=12, lookups=7, misses=3)
 
 

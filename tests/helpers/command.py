@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 from elmo_beam.elmo.model.options import ModelOptions
-from elmo_beam.elmo.formats.bilm_hdf5 import write_published
 from elmo_beam.elmo.model.weights import checked_weights
 from elmo_beam.pipeline.cli import run
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROGRESS = re.compile(r"planned \d+ of \d+ files|\d+ of \d+ blocks(, .* left)?")
 MULTI_PROCESSING = ("--direct_running_mode", "multi_processing", "--direct_num_workers", "2")
 SMALL = ModelOptions(
@@ -38,7 +39,7 @@ SMALL = ModelOptions(
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command gave back."""
+    """What a command returned and printed."""
 
     code: int
     out: str
@@ -46,7 +47,7 @@ class Ran:
 
     @property
     def complaints(self) -> list[str]:
-        """The lines on stderr that are no progress."""
+        """The lines on stderr that do not report progress."""
         return [line for line in self.err.splitlines() if not PROGRESS.fullmatch(line)]
 
     def refuses(self, *parts: object, code: int = 1) -> None:
@@ -71,7 +72,7 @@ def elmo_beam(*arguments: object, stdout: io.TextIOBase | None = None) -> Ran:
     )
     with redirect_stdout(stdout or out), redirect_stderr(err):
         code = run([str(argument) for argument in arguments])
-    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
     return Ran(code, *texts)
 
 
@@ -97,7 +98,7 @@ class Job:
     def command(self, *flags: object, inputs: Sequence[object] | None = None) -> list[str]:
         """The arguments of `embed` on `inputs`, by default on all that `file` wrote.
 
-        A flag given again among `flags` counts.
+        If `flags` repeat one of its own, theirs counts.
         """
         named = inputs if inputs is not None else [self.folder / "in" / "*"]
         given = [word for path in named for word in ("--input", path)]
@@ -133,7 +134,7 @@ def write_model(folder: Path, options: ModelOptions = SMALL, seed: int = 3) -> P
     rng = np.random.default_rng(seed)
     arrays = {n: rng.normal(0, 0.4, s).astype(np.float32) for n, s in options.shapes().items()}
     arrays["char_embed"][0] = 0.0
-    write_published(checked_weights(options, arrays, "random"), folder)
+    write_bilm(checked_weights(options, arrays, "random"), folder)
     return folder
 
 
@@ -188,7 +189,7 @@ def random_lines(lines: int, seed: int = 1, words: int = 12) -> str:
 def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Start the command in a process and a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        [sys.executable, "-m", "elmo_beam", *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -199,14 +200,14 @@ def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:
 
 
 def ended(started: subprocess.Popen[str], seconds: float) -> Ran:
-    """What a started command gave back; fails where it has not ended, output and all, by then."""
+    """What a started command returned; fails if it has not ended, output and all, by then."""
     out, err = started.communicate(timeout=seconds)
     return Ran(started.returncode, out, err)
 
 
 @contextmanager
 def running(job: Job, *flags: object, blocks: int = 3) -> Iterator[subprocess.Popen[str]]:
-    """`embed` in a process of its own, from when it has done some blocks."""
+    """`embed` in a process of its own, once it has done some blocks."""
     started = process(*job.command(*flags))
     try:
         wait_for(lambda: done_blocks(job.out) >= blocks or started.poll() is not None, 120)
@@ -234,22 +235,12 @@ def wait_for(true: Callable[[], bool], seconds: float) -> float:
 
 def alive(pid: int) -> bool:
     """Whether a process runs, and is not only waiting to be reaped."""
-    return _stat(pid)[:1] not in ([], ["Z"], ["X"])
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes below one, by /proc."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    parents = {child: int(stat[1]) for child in pids if (stat := _stat(child))}
-    found = [pid]
-    for parent in found:
-        found.extend(child for child, its in parents.items() if its == parent)
-    return found[1:]
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent and more of a process; empty where there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+    """The processes below one, its children first."""
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

@@ -1,7 +1,8 @@
 """TF1-format Hub modules for tests: a copy of one with other variables, or one made from weights.
 
-The made ones compute with the oracle, through a Python function that only this process can call.
-That is enough to load and run them here, and gives modules of any shape, and of none of ours.
+The latter compute with the oracle, through a Python function that only this process can call. That
+is enough to load and run them here, and gives modules of any shape, and ones that the native
+encoder cannot reproduce.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _GRAPHS: list[object] = []  # TensorFlow forgets a Python function when its grap
 
 
 def copy_module(source: Path, folder: Path) -> Path:
-    """A copy that may be changed, whatever the rights on the original."""
+    """A copy that may be changed, whatever the permissions of the original."""
     for file in source.rglob("*"):
         if file.is_file():
             target = folder / file.relative_to(source)
@@ -32,7 +33,7 @@ def copy_module(source: Path, folder: Path) -> Path:
 
 
 def change_variables(folder: Path, change: Callable[[Arrays], None]) -> None:
-    """Let `change` alter a module's variables, and write them anew."""
+    """Let `change` alter a module's variables, and write them back."""
     prefix = str(folder / "variables" / "variables")
     reader = tf.train.load_checkpoint(prefix)
     arrays = {key: reader.get_tensor(key) for key in reader.get_variable_to_shape_map()}
@@ -56,7 +57,7 @@ def variable_name(published: str) -> str:
 
 
 def make_module(weights: Weights, folder: Path, computes: Weights | None = None) -> Path:
-    """A module with the variables of `weights` and the vectors of `computes`, if not the same."""
+    """A module with the variables of `weights`, and the vectors of `computes` if they are given."""
     oracle = Oracle(computes or weights)
     names = [name for name in oracle.encode([]) if name != "default"]
 

@@ -1,4 +1,7 @@
-"""A remote filesystem for tests: Beam reaches what is in a dictionary under `memory://`."""
+"""Remote filesystems for tests: Beam finds what is in a dictionary under `memory://`.
+
+Under `choosy://` it finds nothing, and only with options, as on S3.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any, BinaryIO
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata, FileSystem
 
 FILES: dict[str, bytes] = {}
-FAILING: set[str] = set()  # files whose upload breaks
+FAILING: set[str] = set()  # files whose upload breaks at once, and leaves nothing
+BREAKING: dict[str, int] = {}  # files whose upload breaks after this many bytes, and leaves them
 
 
 class _Upload(io.BytesIO):
@@ -20,7 +24,8 @@ class _Upload(io.BytesIO):
         self._path = path
 
     def write(self, data: Any) -> int:
-        if self._path in FAILING:
+        size = self.tell() + len(data)
+        if self._path in FAILING or size > BREAKING.get(self._path, size):
             raise ConnectionError("the store hung up")
         return super().write(data)
 
@@ -31,7 +36,7 @@ class _Upload(io.BytesIO):
 
 
 class MemoryFileSystem(FileSystem):
-    """Files by their address, none of them in a folder that is a thing of its own."""
+    """Files by their address; there are no folders, as in an object store."""
 
     @classmethod
     def scheme(cls) -> str:
@@ -99,3 +104,20 @@ class MemoryFileSystem(FileSystem):
 
     def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
         raise AssertionError("nothing is renamed: object stores copy")
+
+
+class ChoosyFileSystem(MemoryFileSystem):
+    """Like Beam's for S3, can be made without options, and then fails when it is used."""
+
+    def __init__(self, pipeline_options: object) -> None:
+        super().__init__(pipeline_options)
+        self._options = pipeline_options
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "choosy"
+
+    def exists(self, path: str) -> bool:
+        if self._options is None:
+            raise ValueError("Must provide one of client or options")
+        return False

@@ -1,7 +1,7 @@
 """A slow, obvious biLM in float64: what every fast way of computing one must agree with.
 
 Straight from the definition in allenai/bilm-tf (`bilm/data.py`, `bilm/model.py`): one sentence, one
-direction, one token, one character window at a time. It shares no arithmetic with `elmo`.
+direction, one token, one character window at a time. It shares no arithmetic with `elmo/`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
 
-# Any code point at all; lone surrogates, which no UTF-8 can say, would else be a rare draw.
+# Any code point at all; lone surrogates, which UTF-8 cannot encode, would otherwise be rare.
 ANY_CHARACTER = st.one_of(st.characters(), st.characters(categories=["Cs"]))
 
-BEGIN_SENTENCE, END_SENTENCE = [259, 257, 260], [259, 258, 260]  # with the marks of a word
+BEGIN_SENTENCE, END_SENTENCE = [259, 257, 260], [259, 258, 260]  # within the marks of a word
 PADDING = 261
 
 
 def characters_of(token: str, max_characters: int) -> list[int]:
-    """Begin mark, bytes + 1, end mark; cut to what the model has room for."""
+    """Begin mark, bytes + 1, end mark; cut to the length that the model takes."""
     return [259, *(b + 1 for b in token.encode("utf-8", "ignore")[: max_characters - 2]), 260]
 
 
@@ -32,7 +32,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 class Oracle:
-    """A biLM that computes one thing after the other, with nothing remembered or shared."""
+    """A biLM that computes one thing after another, with nothing cached or shared."""
 
     def __init__(self, weights: Weights) -> None:
         self.options = weights.options
@@ -109,9 +109,9 @@ class Oracle:
             *(np.concatenate([f, b], axis=1) for f, b in zip(forward, backward, strict=True)),
         ]
         raw = self.arrays["aggregation/weights"]
-        parts = np.exp(raw) / np.exp(raw).sum()
+        shares = np.exp(raw) / np.exp(raw).sum()
         elmo = self.arrays["aggregation/scaling"] * sum(
-            part * layer for part, layer in zip(parts, both, strict=True)
+            share * layer for share, layer in zip(shares, both, strict=True)
         )
         outputs = {"word_emb": vectors, "elmo": elmo}
         outputs |= {f"lstm_outputs{k}": both[k] for k in range(1, len(both))}
@@ -149,7 +149,7 @@ def random_weights(options: ModelOptions, seed: int = 0) -> Weights:
 
 
 def assert_close(got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
-    """Same shape, and no value further apart than `tolerance` of the largest (at least of 1)."""
+    """Same shape, and no difference above `tolerance` × the largest value (or 1, if larger)."""
     assert got.shape == want.shape
     if want.size:
         worst = float(np.abs(got - want).max())

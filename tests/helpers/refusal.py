@@ -1,4 +1,4 @@
-"""What every error for a user must be: a UserError of one line that says what is wrong where."""
+"""Errors for a user: each a UserError of one line that says what is wrong, and where."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from elmo_beam.elmo.errors import UserError
 
 
 @contextmanager
-def refused(*parts: object) -> Iterator[None]:
-    """The block raises a UserError of one line that holds each of `parts`."""
-    with pytest.raises(UserError) as caught:
+def refused(*parts: object, kind: type[UserError] = UserError) -> Iterator[None]:
+    """The block raises a UserError of one line that contains each of `parts`."""
+    with pytest.raises(kind) as caught:
         yield
     message = str(caught.value)
     assert len(message.splitlines()) == 1, f"not one line: {message!r}"

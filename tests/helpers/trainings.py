@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 from tests.helpers.command import Ran, elmo_beam
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "char_cnn": {
         "activation": "relu",
         "embedding": {"dim": 4},
@@ -29,7 +30,7 @@ OPTIONS = {
 
 
 def sentences(lines: int, seed: int = 0) -> str:
-    """Text that can be learnt: each word says which few may follow."""
+    """Text that can be learned: only a few words may follow each word."""
     rng = random.Random(seed)
     words = [f"w{i}" for i in range(30)]
     text = []
@@ -42,7 +43,7 @@ def sentences(lines: int, seed: int = 0) -> str:
     return "\n".join(text) + "\n"
 
 
-def train(text: Path, out: Path, *flags: object) -> Ran:
+def train(text: Path, out: Path | str, *flags: object) -> Ran:
     return elmo_beam("train", "--input", text, "--output", out, *flags)
 
 

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from tests.helpers.command import Ran, elmo_beam, ended, process, random_lines, wait_for
 from tests.helpers.oracle import Oracle
 
@@ -32,7 +32,7 @@ def command(text: Path, out: Path, model: Path, *flags: object) -> Ran:
 
 def layers(model: Path) -> list[np.ndarray]:
     """By sentence: [3, tokens, dim]."""
-    oracle = Oracle(read_published(model))
+    oracle = Oracle(read_bilm(model))
     found = []
     for words in WORDS:
         vectors = oracle.encode(words)
@@ -82,8 +82,8 @@ def test_the_authors_own_model(bilm_tf: Path, tmp_path: Path) -> None:
     lists = json.loads((bilm_tf / "lm_embeddings_sentences.json").read_text())
     text, out = tmp_path / "in.txt", tmp_path / "out.hdf5"
     text.write_text("\n".join(sentence for part in lists for sentence in part), encoding="utf-8")
-    files = ("--options-file", bilm_tf / "options.json")
-    files += ("--weight-file", bilm_tf / "lm_weights.hdf5")
+    options, weights = bilm_tf / "options.json", bilm_tf / "lm_weights.hdf5"
+    files = ("--options-file", options, "--weight-file", weights)
     elmo_beam("elmo", text, out, "--all", *files).succeeds()
     with h5py.File(out) as got, np.load(bilm_tf / "zero_state.npz") as want:
         for i in range(30):
@@ -99,7 +99,7 @@ def test_the_authors_own_model(bilm_tf: Path, tmp_path: Path) -> None:
         (b"", ("empty lines (0)",)),
         (b"\xef\xbb\xbf\none\n", ("empty lines (0)",)),
         (b"one\n\n \nfour\n", ("empty lines (1, 2)",)),
-        (b"one\n\xff\n", ("no UTF-8", "byte 4")),
+        (b"one\n\xff\n", ("not UTF-8", "byte 4")),
         (b"a " * 600_000, ("line 0", "over 1 MiB")),
     ],
 )
@@ -114,14 +114,15 @@ def test_lines_that_allennlp_would_refuse(
 def test_wrong_flags_and_files(text: Path, tmp_path: Path, model: Path) -> None:
     out = tmp_path / "out.hdf5"
     keys = ("--all", "--use-sentence-keys")
-    command(text, out, model, *keys).refuses("line 1", "no name in HDF5")
+    command(text, out, model, *keys).refuses("line 1", "cannot be a name", "--use-sentence-keys")
     (tmp_path / "twice.txt").write_text("a b\nc\na b\n")
     command(tmp_path / "twice.txt", out, model, *keys).refuses("line 2", "twice")
     elmo_beam("elmo", text, out).refuses("--all", code=2)
     elmo_beam("elmo", text, out, "--all", "--top").refuses("--top", code=2)
     beam = ("--runner", "FlinkRunner")
     elmo_beam("elmo", text, out, "--all", *beam).refuses("unknown flag --runner", code=2)
-    elmo_beam("elmo", text, out, "--all", "--options-file", text).refuses("go together")
+    half = ("--all", "--options-file", text)
+    elmo_beam("elmo", text, out, *half).refuses("--weight-file", "go together")
     command(text, tmp_path / "none" / "out.hdf5", model, "--all").refuses("none", "a folder")
     command(tmp_path / "none.txt", out, model, "--all").refuses("none.txt", "No such file")
     command(text, out, tmp_path, "--all").refuses("no file", "options.json")

@@ -1,4 +1,4 @@
-"""A run that goes on after its inputs or its settings have changed."""
+"""A run that continues after its inputs or its settings have changed."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_link_to_nowhere_now_costs_none_of_its_parts(job: Job) -> None:
     (job.folder / "in" / "a.txt").symlink_to(target)
     job.embed().succeeds()
     before = files_of(job.out / "parts")
-    target.rename(job.folder / "elsewhere.txt")  # as where its disk is not mounted
+    target.rename(job.folder / "elsewhere.txt")  # as if its disk were not mounted
     job.embed().refuses("a.txt")
     assert files_of(job.out / "parts") == before
     (job.folder / "elsewhere.txt").rename(target)

@@ -100,7 +100,7 @@ def test_a_damaged_file_is_named_once_with_cause_and_remedy(
     assert found[0].startswith("elmo-beam: damaged: ")
     cause = DAMAGED[name][1] if name in DAMAGED else "No such file"
     assert cause in found[0]
-    assert "replace" in found[0] or "mend" in found[0]  # what to do about it
+    assert "replace it" in found[0]  # what to do about it
 
 
 def test_there_is_one_line_for_each_and_no_other(mixed: tuple[Job, list[str]]) -> None:
@@ -200,7 +200,7 @@ def test_an_input_that_gives_no_file_is_refused_before_anything_is_written(
     assert not job.out.exists()
 
 
-def test_a_name_that_is_no_utf8_is_named_and_costs_no_other_file(job: Job) -> None:
+def test_a_name_that_is_not_utf8_is_named_and_costs_no_other_file(job: Job) -> None:
     job.file("a.txt", TEXT)
     raw = bytes(job.folder / "in") + b"/l\xe4tin.txt"
     Path(raw.decode("utf-8", "surrogateescape")).write_bytes(TEXT)

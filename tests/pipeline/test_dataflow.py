@@ -1,4 +1,4 @@
-"""Dataflow as far as no cloud allows: the flags are Beam's, and the graph that they build holds."""
+"""Dataflow, as far as it can be tested without a cloud: Beam's flags, and the job's graph."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from elmo_beam.pipeline.job.pipeline_options import beam_options, is_local
-from elmo_beam.transforms.embed_shards import embed_shards
-from tests.helpers.command import ROOT
+from elmo_beam import EmbedShards
+from elmo_beam.pipeline.job.pipeline_options import is_local, pipeline_options
 from tests.helpers.blocks import make_settings
-from elmo_beam.transforms.files.layout import Layout
+from tests.helpers.command import ROOT
+from tests.helpers.memory_files import FILES
 
 PAGE = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
 
 
 def flags_of_the_page() -> list[str]:
-    """What the page tells a user to give to Beam, with names in place of its dots."""
+    """The flags for Beam that the page names, with values in place of its dots."""
     command = re.findall(r"--runner DataflowRunner.*?\n```", PAGE, re.S)[0]
     words = command.replace("\\\n", " ").replace("```", "").split()
     return ["europe-west1" if word == "…" else word for word in words]
 
 
 def options() -> PipelineOptions:
-    return beam_options(flags_of_the_page(), "embed")
+    return pipeline_options(flags_of_the_page())
 
 
 def test_the_flags_of_the_page_are_beams() -> None:
@@ -45,15 +45,18 @@ def test_the_flags_of_the_page_are_beams() -> None:
 
 
 def test_the_graph_that_they_build() -> None:
-    # The runner itself asks the cloud for its buckets before it does anything.
+    # Dataflow's own runner asks the cloud for its buckets before it does anything.
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-    embed_shards(pipeline, ["gs://b/a.txt"], Layout("gs://b/out"), make_settings())
-    built = pipeline.to_runner_api()
-    transforms = built.components.transforms
-    (root,) = (transforms[name] for name in built.root_transform_ids)
-    assert [transforms[name].unique_name for name in root.subtransforms] == [
-        "Shards", "SpreadShards", "PlanShards", "SpreadSpans", "ReadSentences", "Embed",
-        "WriteBlocks",
+    shards = pipeline | "Shards" >> beam.Create(["gs://b/a.txt"])
+    shards | "Job" >> EmbedShards("memory://b/out", make_settings())
+    FILES.clear()
+    transforms = pipeline.to_runner_api().components.transforms
+    (job,) = (t for t in transforms.values() if t.unique_name == "Job")
+    assert [transforms[name].unique_name for name in job.subtransforms] == [
+        f"Job/{step}"
+        for step in (
+            "SpreadShards", "PlanShards", "SpreadSpans", "ReadSentences", "Embed", "WriteBlocks"
+        )
     ]  # fmt: skip
 
 
@@ -66,5 +69,6 @@ def test_the_image_has_beam_as_the_lock_has_it_and_copies_what_there_is() -> Non
         name for line in re.findall(r"^COPY (.+) /\S+$", recipe, re.M) for name in line.split()
     ]
     assert copied and all((ROOT / name).exists() for name in copied if not name.startswith("$"))
-    packages = {name.name for name in ROOT.iterdir() if (name / "__init__.py").is_file()}
-    assert packages - {"tests"} <= set(copied)
+    package = (ROOT / "src" / "elmo_beam").iterdir()
+    linked = {path.readlink().name for path in package if path.is_symlink()}
+    assert linked and {"src", *linked} <= set(copied)

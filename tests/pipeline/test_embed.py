@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from elmo_beam.elmo.formats.handles import read_weights
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published
 from tests.helpers.command import ROOT, Job, elmo_beam, ended, files_of, process, vectors
 
 LINES = [
@@ -96,7 +96,7 @@ def test_every_value_is_exact_and_in_input_order(done: Job) -> None:
 
 def test_vectors_are_the_encoders(done: Job) -> None:
     rows = done.rows()
-    encoder = Encoder(read_published(Path(done.model)))
+    encoder = Encoder(read_bilm(Path(done.model)))
     wanted = encoder.encode(rows["tokens"].to_pylist(), ["elmo"])["elmo"]
     np.testing.assert_allclose(vectors(rows, "elmo"), wanted, rtol=0, atol=1e-5)
     counts = [len(row) for row in rows["elmo"].to_pylist()]
@@ -158,7 +158,7 @@ def test_manifest_has_the_accounts_of_the_run_and_of_each_shard(done: Job) -> No
 def test_manifest_has_settings_and_figures(done: Job) -> None:
     manifest = done.manifest()
     settings = manifest["settings"]
-    assert settings["digest"] == read_published(Path(done.model)).digest
+    assert settings["digest"] == read_bilm(Path(done.model)).digest
     assert (settings["outputs"], settings["format"]) == (["elmo"], "parquet")
     figures = manifest["figures"]
     parts = [data for name, (_, data) in files_of(done.out).items() if name.startswith("parts/")]
@@ -197,11 +197,11 @@ def test_again_there_is_nothing_to_do_and_no_file_is_touched(done: Job) -> None:
 
 
 def test_again_neither_a_pipeline_starts_nor_is_tensorflow_imported(done: Job) -> None:
-    """In a process of its own, for here both are imported already."""
+    """In a process of its own, because in this one both are imported already."""
     code = (
-        "import sys\nfrom pipeline.cli import run\ncode = run(sys.argv[1:])\n"
-        "print([m for m in ('tensorflow', 'elmo_beam.transforms.embed_shards') if m in sys.modules])\n"
-        "sys.exit(code)"
+        "import sys\nfrom elmo_beam.pipeline.cli import run\ncode = run(sys.argv[1:])\n"
+        "names = ('tensorflow', 'elmo_beam.transforms.embed_shards')\n"
+        "print([name for name in names if name in sys.modules])\nsys.exit(code)"
     )
     words = [sys.executable, "-c", code, *done.command()]
     ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -47,7 +47,7 @@ def test_the_probe_in_a_table_and_as_json(
     names = ["majority tag", "word_emb", "lstm_outputs1", "lstm_outputs2", "elmo"]
     assert list(found["accuracy"]) == names
     for name, by_part in found["accuracy"].items():
-        # Each word has one tag only, so all can be told from the word alone.
+        # Each word has only one tag, so the word alone tells it.
         least = 1.0 if name in ("majority tag", "word_emb") else 0.8
         assert min(by_part.values()) >= least, name
         (line,) = [line for line in ran.out.splitlines() if line.startswith(f"{name} ")]
@@ -57,7 +57,7 @@ def test_the_probe_in_a_table_and_as_json(
 
 
 def test_what_the_baseline_cannot_know(model: Path, tmp_path: Path) -> None:
-    """Half of the words of the test are new, of a tag that is not the commonest."""
+    """Half of the words of the test are new, and their tag is not the most common one."""
     train = "\n".join(f"1\tw\t_\t{t}" + "\t_" * 6 + "\n" for t in ("NOUN", "NOUN", "VERB"))
     test = "\n".join(
         f"1\t{w}\t_\t{t}" + "\t_" * 6 + "\n" for w, t in (("w", "NOUN"), ("x", "VERB"))
@@ -108,7 +108,7 @@ def test_a_text_without_a_sentence(trained: Path, tmp_path: Path) -> None:
     elmo_beam(*flags).refuses("empty.txt", "no sentence to predict")
 
 
-def test_where_every_tag_is_told(model: Path, tmp_path: Path) -> None:
+def test_a_probe_that_is_always_right(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "one.conllu"
     path.write_text("1\tyes\t_\tINTJ" + "\t_" * 6 + "\n")
     flags = ("--conllu_train", path, "--conllu_test", path)

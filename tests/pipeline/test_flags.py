@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_beam.pipeline import __version__
+from elmo_beam import __version__
 from tests.helpers.command import ROOT, Job, elmo_beam
 
 BASE = ["embed", "--input", "a.txt", "--output", "out"]
@@ -43,7 +43,8 @@ WRONG_VALUES = {
     "--normalize": ("nfkc",),
     "--tokenizer": ("spacy",),
     "--long_sentences": ("drop",),
-    "--engine": ("tpu",),
+    "--encoder": ("tpu",),
+    "--precision": ("float16",),
     "--pad_to": ("0", "-3", "x"),
     "--language": ("xx", "english"),
     "--direct_num_workers": ("two",),
@@ -123,7 +124,7 @@ def test_flags_that_do_not_go_together_are_refused_with_what_would(
         (("plan", "--input", "a.txt", "--rate", "-1"), "-1"),
     ],
 )
-def test_a_command_line_that_is_no_command_is_refused(
+def test_a_command_line_that_is_not_complete_is_refused(
     elsewhere: Path, words: Sequence[str], named: str
 ) -> None:
     elmo_beam(*words).refuses(named, code=2)
@@ -137,9 +138,7 @@ def test_a_glob_that_the_shell_expanded_is_refused_with_what_to_do() -> None:
 
 
 def test_a_runner_that_does_not_exist_is_one_line(elsewhere: Path) -> None:
-    ran = elmo_beam(*BASE, "--runner", "NoSuchRunner")
-    ran.refuses("NoSuchRunner", code=ran.code)
-    assert ran.code in (1, 2)
+    elmo_beam(*BASE, "--runner", "NoSuchRunner").refuses("NoSuchRunner", code=2)
 
 
 def test_a_remote_folder_out_of_reach_is_one_line(job: Job) -> None:
@@ -191,7 +190,7 @@ def test_help_and_errors_in_our_own_flags_take_less_than_a_second(words: list[st
     seconds = []
     for _ in range(3):  # the best of three: other tests may run beside this one
         began = time.monotonic()
-        command = [sys.executable, "-m", "pipeline", *words]
+        command = [sys.executable, "-m", "elmo_beam", *words]
         subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30)
         seconds.append(time.monotonic() - began)
     assert min(seconds) < 1.0

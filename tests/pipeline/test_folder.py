@@ -19,7 +19,7 @@ SMALL_BLOCKS = ("--block_size", "2k")
 
 
 class PowerCut(BaseException):
-    """Stands for a death that no handler sees."""
+    """Stands for an end that no handler sees."""
 
 
 def test_a_folder_that_is_a_file_is_refused(job: Job) -> None:
@@ -36,7 +36,7 @@ def test_a_place_where_nothing_can_be_written_is_refused(job: Job, small_disk: M
     job.embed("--output", disk / "out").refuses(disk / "out", "Read-only")
 
 
-def test_a_place_that_is_no_disk_is_refused(job: Job) -> None:
+def test_a_place_that_is_not_on_a_disk_is_refused(job: Job) -> None:
     job.file("a.txt", "One bank.\n")
     job.embed("--output", "/proc/elmo-beam").refuses("/proc/elmo-beam")
 
@@ -46,14 +46,14 @@ def test_a_place_that_is_no_disk_is_refused(job: Job) -> None:
     "theirs",
     ["thesis.tex", "run.json", "parts/theirs.parquet", "plan/x.json", "_SUCCESS", ".hidden"],
 )
-def test_a_folder_of_somebody_elses_is_refused_and_keeps_every_file(
+def test_somebody_elses_folder_is_refused_and_keeps_every_file(
     job: Job, theirs: str, overwrite: list[str]
 ) -> None:
     job.file("a.txt", "One bank.\n")
     path = job.out / theirs
     path.parent.mkdir(parents=True)
     path.write_text("{}")
-    job.embed(*overwrite).refuses(job.out, "no run of elmo-beam")
+    job.embed(*overwrite).refuses(job.out, "not a run of elmo-beam")
     assert list(files_of(job.out)) == [theirs]
     assert path.read_text() == "{}"
 
@@ -70,7 +70,7 @@ def test_an_empty_name_of_a_folder_does_not_mean_this_one(
     assert list(here.iterdir()) == []
 
 
-def test_an_empty_folder_is_taken(job: Job) -> None:
+def test_an_empty_folder_is_accepted(job: Job) -> None:
     job.file("a.txt", "One bank.\n")
     job.out.mkdir()
     job.embed().succeeds()
@@ -95,12 +95,12 @@ def test_overwrite_with_inputs_that_are_not_there_deletes_nothing(job: Job) -> N
     before = files_of(job.out)
     job.embed("--overwrite", inputs=[job.folder / "no*"]).refuses("matches no file")
     job.embed("--overwrite", "--model", job.folder / "nowhere").refuses("nowhere")
-    job.embed("--overwrite", "--outputs", "lstm_outputs9").refuses("lstm_outputs9")
+    job.embed("--overwrite", "--outputs", "lstm_outputs9").refuses("lstm_outputs9", code=2)
     assert files_of(job.out) == before
 
 
 def cut_after(n: int, monkeypatch: pytest.MonkeyPatch, *calls: tuple[Any, str]) -> list[str]:
-    """Let n of some system calls pass, and raise PowerCut at the next; gives what was called."""
+    """Let n of some system calls pass, and raise PowerCut at the next; returns what was called."""
     made: list[str] = []
 
     def cut(module: Any, name: str) -> None:
@@ -139,10 +139,10 @@ def test_an_overwrite_cut_off_at_any_deletion_never_passes_for_a_finished_run(
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 6])
-def test_a_run_cut_off_before_any_file_is_named_can_be_taken_up(
+def test_a_run_cut_off_before_any_file_is_named_can_be_continued(
     job: Job, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files come to be by renaming: settings, plan, rejects, part, accounts, manifest, success."""
+    """Files appear by renaming: settings, plan, rejects, part, accounts, manifest, success."""
     job.file("a.txt", b"One bank.\nbad \xff line\n")
     with monkeypatch.context() as patched:
         made = cut_after(n, patched, (os, "replace"))
@@ -168,7 +168,9 @@ def test_a_full_disk_is_one_line_and_with_room_the_same_command_ends_the_job(
     disk = small_disk(300)
     out = disk / "out"
     flags = (*SMALL_BLOCKS, "--outputs", "word_emb,elmo", "--format", output_format)
-    job.embed(*flags, "--output", out).refuses(out, "No space left", "make room", "same command")
+    job.embed(*flags, "--output", out).refuses(
+        out, "No space left", "free some space", "same command"
+    )
     assert not (out / "_SUCCESS").exists()
     before = files_of(out / "parts")
     assert before, "the disk was full too early for this test"
@@ -183,9 +185,7 @@ def test_a_full_disk_is_one_line_and_with_room_the_same_command_ends_the_job(
     assert [p for p in out.rglob(".*") if p.is_file() and p.name != ".lock"] == []
 
 
-def test_a_disk_full_from_the_start_is_taken_once_there_is_room(
-    job: Job, small_disk: Mount
-) -> None:
+def test_a_disk_full_from_the_start_is_used_once_there_is_room(job: Job, small_disk: Mount) -> None:
     job.file("a.txt", "One bank.\n")
     disk = small_disk(64)
     filler = disk / "filler"

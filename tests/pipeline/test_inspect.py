@@ -110,7 +110,7 @@ def test_runs_that_cannot_show_neighbours_say_why(job: Job) -> None:
     job.embed("--outputs", "word_emb").succeeds()
     inspected(job, "--word", "bank").refuses("word_emb")
     job.embed("--overwrite", "--outputs", "default", "--format", "tfrecord").succeeds()
-    inspected(job, "--word", "bank").refuses("TFRecord")
+    inspected(job, "--word", "bank").refuses("tfrecord", "no tokens", "Parquet")
     assert "default" in inspected(job).succeeds().out
 
 
@@ -138,7 +138,7 @@ def test_an_incomplete_run_is_shown_with_what_is_wrong(job: Job) -> None:
     assert neighbours(inspected(job, "--word", "bank"))
 
 
-def test_the_model_inside_tells_the_banks_of_rivers_from_those_with_money(tmp_path: Path) -> None:
+def test_the_default_model_distinguishes_two_kinds_of_banks(tmp_path: Path) -> None:
     sample = Path(__file__).resolve().parents[2] / "scripts" / "sample"
     job = Job(tmp_path, "default")
     job.embed(inputs=[sample / "*"]).succeeds()

@@ -109,38 +109,39 @@ def test_a_model_lost_between_two_sessions_leaves_the_run_as_it_is(job: Job) -> 
     assert files_of(job.out) == before
 
 
-def test_a_hub_module_that_is_no_elmo_is_refused(job: Job) -> None:
+def test_a_hub_module_that_is_not_an_elmo_is_refused(job: Job) -> None:
     job.file("a.txt", "One bank.\n")
     module = job.folder / "module"
     (module / "variables").mkdir(parents=True)
     (module / "saved_model.pb").write_bytes(b"")
     (module / "tfhub_module.pb").write_bytes(b"")
-    for engine in ("native", "module"):
-        job.embed("--model", module, "--engine", engine).refuses(module)
+    for encoder in ("native", "module"):
+        job.embed("--model", module, "--encoder", encoder).refuses(module)
     tf.train.Checkpoint(v=tf.Variable([1.0])).write(str(module / "variables" / "variables"))
-    job.embed("--model", module).refuses(module, "no ELMo")
+    job.embed("--model", module).refuses(module, "not an ELMo")
     assert not job.out.exists()
 
 
-def test_engine_module_needs_a_module(job: Job) -> None:
+def test_encoder_module_needs_a_module(job: Job) -> None:
     job.file("a.txt", "One bank.\n")
-    job.embed("--engine", "module").refuses("--engine module", job.model)
+    job.embed("--encoder", "module").refuses("--encoder module", job.model, code=2)
 
 
-def test_both_engines_of_a_module_give_the_same_vectors(job: Job, hub_module: Path) -> None:
+def test_both_encoders_of_a_module_give_the_same_vectors(job: Job, hub_module: Path) -> None:
     job.file("a.txt", "The bank of the river.\n\nMoney in the bank, caf\u00e9\n")
     job.model = hub_module
     flags = ("--outputs", "word_emb,lstm_outputs1,elmo,default")
     job.embed(*flags).succeeds()
     other = job.folder / "other"
-    job.embed(*flags, "--engine", "module", "--output", other).succeeds()
+    job.embed(*flags, "--encoder", "module", "--output", other).succeeds()
     assert_same_rows(read_rows(other), job.rows())
-    job.embed(*flags, "--engine", "module").refuses("--engine")  # another run
+    job.embed(*flags, "--encoder", "module").refuses("--encoder")  # another run
 
 
 def test_an_output_that_the_model_lacks_is_refused_with_those_it_has(job: Job) -> None:
     job.file("a.txt", "One bank.\n")
-    ran = job.embed("--outputs", "elmo,lstm_outputs3")
-    ran.refuses("lstm_outputs3", "word_emb, lstm_outputs1, lstm_outputs2, elmo", code=ran.code)
-    assert ran.code in (1, 2)
+    known = "word_emb, lstm_outputs1, lstm_outputs2, elmo"
+    job.embed("--outputs", "elmo,lstm_outputs3").refuses(
+        "--outputs", "lstm_outputs3", known, code=2
+    )
     assert not job.out.exists()

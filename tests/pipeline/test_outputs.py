@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from elmo_beam import parse_tfrecord
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.encoder.encoder import Encoder
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from tests.helpers.command import Job, elmo_beam, random_lines, vectors
-from elmo_beam.transforms.outputs.tfrecord import parse
 
+PROCESSOR_FLAGS = "elmo_beam.elmo.encoder.precision._processor_flags"
 TEXT = "The bank of the river.\nMoney in the bank\n\nbank\n"
 TOKENS = [["The", "bank", "of", "the", "river", "."], ["Money", "in", "the", "bank"], ["bank"]]
 OFFSETS = [0, 23, 42]
@@ -23,7 +24,7 @@ DIMS = {"word_emb": 4, "lstm_outputs1": 8, "lstm_outputs2": 8, "elmo": 8, "defau
 
 def encoded(job: Job, names: list[str]) -> dict[str, np.ndarray]:
     """What the encoder makes of the text."""
-    return Encoder(read_published(Path(job.model))).encode(TOKENS, names)
+    return Encoder(read_bilm(Path(job.model))).encode(TOKENS, names)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_default_is_the_mean_over_a_sentences_tokens(job: Job) -> None:
 
 
 def sequence_records(job: Job, names: list[str]) -> list[dict[str, Any]]:
-    """The parts as TensorFlow reads them, without a line of ours."""
+    """The parts as TensorFlow reads them, without our code."""
     context = {
         "id": tf.io.FixedLenFeature([], tf.string),
         "num_tokens": tf.io.FixedLenFeature([], tf.int64),
@@ -118,8 +119,9 @@ def test_tfrecord_padded_to_n_keeps_num_tokens_and_fills_with_nothing(job: Job) 
         np.testing.assert_allclose(record["elmo"][:n], wanted[start : start + n], atol=1e-5)
         np.testing.assert_array_equal(record["elmo"][n:], 0)
         start += n
-    batched = tf.data.TFRecordDataset(tf.io.gfile.glob(f"{job.out}/parts/*"))
-    shapes = [b["elmo"].shape for b in batched.map(lambda r: parse(r, {"elmo": 8})).batch(3)]
+    parts = tf.data.TFRecordDataset(tf.io.gfile.glob(f"{job.out}/parts/*"))
+    batches = parts.map(lambda record: parse_tfrecord(record, {"elmo": 8})).batch(3)
+    shapes = [batch["elmo"].shape for batch in batches]
     assert shapes == [(3, 8, 8)]
 
 
@@ -145,7 +147,7 @@ def test_the_parse_function_that_ships_reads_what_is_written(job: Job, names: li
     job.embed("--format", "tfrecord", "--outputs", ",".join(names)).succeeds()
     dims = {name: DIMS[name] for name in names}
     files = tf.io.gfile.glob(f"{job.out}/parts/*.tfrecord")
-    records = list(tf.data.TFRecordDataset(files).map(lambda r: parse(r, dims)))
+    records = list(tf.data.TFRecordDataset(files).map(lambda r: parse_tfrecord(r, dims)))
     wanted = encoded(job, names)
     assert [r["id"].numpy() for r in records] == ids(job)
     means = [r["default"].numpy() for r in records]
@@ -166,7 +168,7 @@ def test_vectors_that_pass_the_memory_go_through_in_several_passes(job: Job) -> 
 
 def test_precision_is_a_setting_of_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """On any processor: emulated, the arithmetic is the same."""
-    monkeypatch.setattr("elmo_beam.elmo.encoder.precision._processor_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr(PROCESSOR_FLAGS, lambda: {"avx512_bf16"})
     job.file("a.txt", random_lines(20))
     job.embed().succeeds()
     exact = vectors(job.rows(), "elmo")
@@ -177,12 +179,12 @@ def test_precision_is_a_setting_of_the_run(job: Job, monkeypatch: pytest.MonkeyP
     assert 1e-5 < error <= 0.01
 
 
-def test_a_processor_without_bfloat16_is_told_before_a_run_begins(
+def test_a_processor_without_bfloat16_is_refused_before_a_run_begins(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elmo_beam.elmo.encoder.precision._processor_flags", lambda: {"avx2"})
+    monkeypatch.setattr(PROCESSOR_FLAGS, lambda: {"avx2"})
     job.file("a.txt", "A line.\n")
     job.embed("--precision", "bfloat16").refuses("--precision bfloat16 would be slower")
     assert not job.out.exists()
-    flags = ("--precision", "bfloat16", "--engine", "module")
-    job.embed(*flags).refuses("--precision bfloat16 is for --engine native", code=2)
+    flags = ("--precision", "bfloat16", "--encoder", "module")
+    job.embed(*flags).refuses("--precision bfloat16 is for --encoder native", code=2)

@@ -1,4 +1,4 @@
-"""`elmo-beam report`: a page that holds together, says what the run holds, and asks for nothing."""
+"""`elmo-beam report`: a well-formed page that shows what the run holds, and loads nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VOID = {"meta", "rect", "circle", "line"}
 
 
 class Page(HTMLParser):
-    """Reads a page, and fails where a tag is not closed by its own."""
+    """Reads a page, and fails if tags do not match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def test_a_run_without_rows_and_one_that_is_not_complete(job: Job) -> None:
     job.file("b.txt.gz", "no gzip")
     assert job.embed().code == 1
     text = page_of(job).text
-    assert "not complete: 1 to mend" in text and "b.txt.gz" in text
+    assert "not complete: 1 to fix" in text and "b.txt.gz" in text
 
 
 def test_a_run_that_was_stopped_before_it_planned_a_new_file(job: Job) -> None:
@@ -96,5 +96,5 @@ def test_a_run_that_was_stopped_before_it_planned_a_new_file(job: Job) -> None:
     assert "not complete: run the command again" in page_of(job).text
 
 
-def test_no_run(tmp_path: Path) -> None:
-    elmo_beam("report", tmp_path).refuses(tmp_path, "no run of elmo-beam")
+def test_a_folder_that_is_not_a_run(tmp_path: Path) -> None:
+    elmo_beam("report", tmp_path).refuses(tmp_path, "not a run of elmo-beam")

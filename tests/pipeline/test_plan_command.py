@@ -34,7 +34,8 @@ def test_every_figure_of_a_small_corpus_is_exact_and_nothing_is_written(job: Job
     assert shown["lines"] == "5 (1 blank, 1 rejected)"
     assert shown["invalid_utf8"] == "1"
     assert (shown["sentences"], shown["tokens"]) == ("3", "11")
-    assert "50%: 4" in shown["tokens a sentence"] and "100%: 6" in shown["tokens a sentence"]
+    lengths = shown["tokens per sentence"]
+    assert "50%: 4" in lengths and "100%: 6" in lengths
     assert shown["suggested"] == "--max_tokens 10 --long_sentences split (keeps 99.9% whole)"
     assert shown["time"].startswith("6 s at 2 tokens/s")
     assert not job.out.exists()
@@ -104,7 +105,7 @@ def test_an_empty_corpus_has_nothing_to_suggest(job: Job) -> None:
 def test_it_needs_no_tensorflow(job: Job) -> None:
     job.file("a.txt", TEXT)
     code = (
-        "import sys\nfrom pipeline.cli import run\ncode = run(sys.argv[1:])\n"
+        "import sys\nfrom elmo_beam.pipeline.cli import run\ncode = run(sys.argv[1:])\n"
         "print('tensorflow' in sys.modules)\nsys.exit(code)"
     )
     words = [sys.executable, "-c", code, "plan", *job.command()[1:]]

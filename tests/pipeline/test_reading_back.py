@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from elmo_beam import Run, open_run, tf_dataset, torch_dataset
 from tests.helpers.command import SMALL, Job, random_lines, read_rows, vectors
 from tests.helpers.refusal import refused
-from elmo_beam.transforms.run_reader import Run, open_run, tf_dataset, torch_dataset
 
 OUTPUTS = ("word_emb", "elmo", "default")
 FLAGS = ("--block_size", "1k", "--outputs", ",".join(OUTPUTS), "--id_field", "key")
@@ -20,7 +21,7 @@ FLAGS = ("--block_size", "1k", "--outputs", ",".join(OUTPUTS), "--id_field", "ke
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, Job]:
-    """The same two shards in both formats; names that sort otherwise than their hashes."""
+    """The same two shards in both formats; names that sort differently from their hashes."""
     jobs = {}
     for name in ("parquet", "tfrecord"):
         job = Job(tmp_path_factory.mktemp(name), model)
@@ -75,8 +76,8 @@ def test_a_data_frame(run: Run, rows: pa.Table) -> None:
     np.testing.assert_allclose(np.stack(frame["default"]), vectors(rows, "default"), atol=1e-6)
 
 
-def labels_of(run: Run, rows: pa.Table) -> dict[object, int]:
-    """A label a row, by the key that the format keeps."""
+def labels_of(run: Run, rows: pa.Table) -> dict[Any, int]:
+    """A label for each row, by the key that the format keeps."""
     if run.settings.format == "parquet":
         return {key: i for i, key in enumerate(rows["id"].to_pylist())}
     names = [name.replace("/parquet", "/tfrecord") for name in rows["shard"].to_pylist()]
@@ -132,7 +133,7 @@ def test_labels_by_shard_and_line(written: dict[str, Job], model: Path, tmp_path
     path = job.file("a.txt", "One two. Three four.\n\nFive.\n")
     job.embed("--split_sentences", "--outputs", "default").succeeds()
     run = open_run(str(job.out))
-    labels = {(str(path), 0): "first", (str(path), 2): "last"}
+    labels: dict[Any, str] = {(str(path), 0): "first", (str(path), 2): "last"}
     assert [label for _, label in run.rows("default", labels)] == ["first", "first", "last"]
     del labels[str(path), 2]
     with refused("no label for", "a.txt", "2"):
@@ -165,7 +166,7 @@ def test_a_run_that_has_not_ended(model: Path, tmp_path: Path) -> None:
         open_run(str(job.out))
     vectors, _ = open_run(str(job.out), allow_incomplete=True).arrays("default")
     assert vectors.shape == (1, 2 * SMALL.projection_dim)
-    with refused(tmp_path, "no run of elmo-beam"):
+    with refused(tmp_path, "not a run of elmo-beam"):
         open_run(str(tmp_path))
 
 

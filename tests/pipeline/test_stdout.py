@@ -1,4 +1,4 @@
-"""Output that nobody reads, cannot be written, or is in a narrow encoding."""
+"""Output that nobody reads, that cannot be written, or whose encoding is narrow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def started(words: list[str], **environment: str) -> subprocess.Popen[str]:
     """The command with its output as a shell leaves it: buffered."""
     kept = {name: v for name, v in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *words],
+        [sys.executable, "-m", "elmo_beam", *words],
         cwd=ROOT,
         env={**kept, **environment},
         stdout=subprocess.PIPE,
@@ -61,7 +61,7 @@ def test_a_reader_that_leaves_changes_no_exit_code(job: Job) -> None:
 
 def test_output_that_cannot_be_written_is_one_line_at_most(done: Job) -> None:
     with open("/dev/full", "w") as full:
-        words = [sys.executable, "-m", "pipeline", "inspect", str(done.out)]
+        words = [sys.executable, "-m", "elmo_beam", "inspect", str(done.out)]
         ran = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert "Traceback" not in ran.stderr
     assert len(ran.stderr.splitlines()) <= 1
@@ -69,7 +69,7 @@ def test_output_that_cannot_be_written_is_one_line_at_most(done: Job) -> None:
 
 
 @pytest.mark.parametrize("command", ["embed --help", "inspect"])
-def test_a_terminal_that_knows_ascii_only_gets_an_answer(done: Job, command: str) -> None:
+def test_a_terminal_that_has_only_ascii_gets_an_answer(done: Job, command: str) -> None:
     words = [*command.split(), *([str(done.out)] if command == "inspect" else [])]
     process = started(words, PYTHONIOENCODING="ascii")
     out, err = process.communicate(timeout=60)

@@ -52,7 +52,7 @@ def broken(whole: Job) -> Job:
 
 
 def ends_like(job: Job, whole: Job) -> None:
-    """The same command ends the job with what an unbroken run has written."""
+    """The same command completes the job with what an unbroken run has written."""
     early = [json.loads(f.read_text()) for f in (job.out / "blocks").iterdir()]
     assert 0 < len(early) < done_blocks(whole.out), "stopped too early or too late for this test"
     kept = files_of(job.out / "blocks")
@@ -73,8 +73,8 @@ def ends_like(job: Job, whole: Job) -> None:
     assert job.verify().code == 0
 
 
-def assert_stopped(ran: Ran, number: int, job: Job) -> None:
-    """One line that tells how far it came and what to do; the exit code of the signal."""
+def assert_stopped(ran: Ran, number: signal.Signals, job: Job) -> None:
+    """One line says how far it came and what to do; the exit code is the signal's."""
     assert ran.code == SIGNALS[number], ran.err
     assert len(ran.complaints) == 1, ran.err
     line = re.fullmatch(
@@ -89,7 +89,7 @@ def assert_stopped(ran: Ran, number: int, job: Job) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_stops_within_5_seconds_with_one_line_and_the_command_continues(
-    broken: Job, whole: Job, number: int
+    broken: Job, whole: Job, number: signal.Signals
 ) -> None:
     with running(broken, *FLAGS) as started:
         began = time.monotonic()

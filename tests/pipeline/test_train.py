@@ -1,24 +1,25 @@
-"""`elmo-beam train`, from the command line: what it writes, and how it goes on."""
+"""`elmo-beam train`, from the command line: what it writes, and how it resumes."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from elmo_beam.elmo.formats.bilm_hdf5 import read_published
+from elmo_beam import Settings
+from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from elmo_beam.elmo.training.batches import Batch
 from elmo_beam.elmo.training.trainer import Trainer
+from elmo_beam.transforms.corpus import read_corpus
 from tests.helpers.command import elmo_beam, ended, files_of, process, read_rows, vectors, wait_for
 from tests.helpers.oracle import Oracle
 from tests.helpers.trainings import OPTIONS, perplexity, train
-from elmo_beam.transforms.corpus import read_corpus
-from elmo_beam.transforms.files.settings import Settings
 
 
 def test_it_learns_what_follows_what(trained: Path) -> None:
@@ -47,7 +48,7 @@ def test_embed_takes_it_and_gives_the_oracles_vectors(trained: Path, tmp_path: P
         "embed", "--input", tmp_path / "in.txt", "--output", out, "--model", trained,
         "--outputs", "elmo,lstm_outputs2",
     ).succeeds()  # fmt: skip
-    want = Oracle(read_published(trained)).encode_all([line.split() for line in lines])
+    want = Oracle(read_bilm(trained)).encode_all([line.split() for line in lines])
     for name in ("elmo", "lstm_outputs2"):
         np.testing.assert_allclose(vectors(read_rows(out), name), want[name], rtol=0, atol=1e-5)
 
@@ -65,8 +66,8 @@ def test_the_same_command_on_a_finished_model_trains_no_more(
 def test_evaluate_finds_the_perplexity_again(
     trained: Path, learnable: Path, tmp_path: Path
 ) -> None:
-    """Of the held-out sentences alone, told by the definition of what is held out."""
-    corpus = read_corpus([str(learnable)], Settings(digest=""), None, lambda _: None)
+    """Of the held-out sentences alone, by the definition of what is held out."""
+    corpus = read_corpus([str(learnable)], Settings(), None, lambda _: None)
     lists = corpus.sentences.to_lists()
     held = [" ".join(s) for s, out in zip(lists, corpus.held_out, strict=True) if out]
     (tmp_path / "held.txt").write_text("\n".join(held))
@@ -96,10 +97,15 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return seen
 
 
+def newer(file: Path, before: int) -> bool:
+    """Whether a file is there and was written after a time in nanoseconds."""
+    return file.exists() and file.stat().st_mtime_ns > before
+
+
 def test_killed_twice_it_ends_as_an_unbroken_training_does(
     learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
 ) -> None:
-    # So many that a quick machine has not ended before it is killed for the second time.
+    # Enough that a fast machine has not finished before it is killed for the second time.
     flags = ("--options", recipe, "--epochs", "20")
     assert train(learnable, tmp_path / "unbroken", *flags).code == 0
     whole = dict(steps)
@@ -109,10 +115,7 @@ def test_killed_twice_it_ends_as_an_unbroken_training_does(
     for _ in range(2):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         started = process("train", "--input", learnable, "--output", out, *flags)
-        wait_for(
-            lambda before=before: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before,
-            120,
-        )
+        wait_for(partial(newer, checkpoint, before), 120)
         started.send_signal(signal.SIGKILL)
         started.communicate()
     with np.load(checkpoint) as kept:
@@ -143,7 +146,7 @@ def test_ctrl_c_is_one_line(learnable: Path, recipe: Path, tmp_path: Path) -> No
     assert "Traceback" not in ran.err
 
 
-def test_init_from_goes_on_from_weights_and_softmax(
+def test_init_from_starts_from_weights_and_softmax(
     trained: Path, learnable: Path, tmp_path: Path
 ) -> None:
     fresh, more, slow = tmp_path / "fresh", tmp_path / "more", tmp_path / "slow.json"
@@ -159,7 +162,7 @@ def test_init_from_goes_on_from_weights_and_softmax(
         shutil.rmtree(more)
 
 
-def test_a_finished_models_files_are_written_again_where_they_are_gone(
+def test_a_finished_models_files_are_written_again_if_they_are_gone(
     trained: Path, learnable: Path, recipe: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "model"
@@ -168,6 +171,6 @@ def test_a_finished_models_files_are_written_again_where_they_are_gone(
         (out / name).unlink()
     assert train(learnable, out, "--options", recipe, "--epochs", "8").code == 0
     assert perplexity(out) == perplexity(trained)
-    got, want = (read_published(folder).arrays for folder in (out, trained))
+    got, want = (read_bilm(folder).arrays for folder in (out, trained))
     for name in want:
         np.testing.assert_array_equal(got[name], want[name])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -26,14 +27,14 @@ def test_other_settings_on_the_same_folder_are_refused(
     out = tmp_path / "model"
     shutil.copytree(trained, out)
     before = files_of(out)
-    flags = {"--options": recipe, "--epochs": "8"}
+    flags: dict[str, object] = {"--options": recipe, "--epochs": "8"}
     if what == "epochs":
         flags["--epochs"] = "5"
     elif what == "options":
         flags["--options"] = tmp_path / "other.json"
         (tmp_path / "other.json").write_text(json.dumps({**OPTIONS, "dropout": 0.5}))
     elif what == "text":
-        learnable = shutil.copy(learnable, tmp_path / "other.txt")
+        learnable = Path(shutil.copy(learnable, tmp_path / "other.txt"))
     else:
         flags["--tokenizer"] = "whitespace"
     named = {
@@ -58,7 +59,7 @@ def test_other_settings_on_the_same_folder_are_refused(
     ],
 )
 def test_bad_options_are_one_line(
-    learnable: Path, tmp_path: Path, change: object, parts: tuple[str, ...]
+    learnable: Path, tmp_path: Path, change: dict[str, Any] | str | None, parts: tuple[str, ...]
 ) -> None:
     path = tmp_path / "bad.json"
     if change is not None:
@@ -98,7 +99,7 @@ def test_wrong_flags(learnable: Path, recipe: Path, tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_a_folder_that_is_another_s(learnable: Path, recipe: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_somebody_elses(learnable: Path, recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "thesis"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
@@ -124,8 +125,8 @@ def test_a_damaged_shard_stops_it_before_it_begins(recipe: Path, tmp_path: Path)
     ran.refuses("damaged", tmp_path / "a.txt.gz", "leave it out")
 
 
-def test_what_cannot_be_right_can_be_mended(recipe: Path, tmp_path: Path) -> None:
-    """Before the first checkpoint nothing binds: flags and files may change."""
+def test_what_is_wrong_can_be_corrected(recipe: Path, tmp_path: Path) -> None:
+    """Before the first checkpoint nothing is fixed: flags and files may change."""
     path, out = tmp_path / "a.txt", tmp_path / "model"
     path.write_text("only one sentence\n")
     flags = ("--options", recipe, "--epochs", "0.5")
@@ -182,7 +183,7 @@ def test_a_full_disk_is_one_line_and_the_checkpoint_is_kept(
     ran = train(learnable, out, *flags)
     (line,) = [line for line in ran.err.splitlines() if line.startswith("elmo-beam:")]
     assert ran.code == 1, ran.err
-    for part in ("No space left", out, "make room", "same command"):
+    for part in ("No space left", out, "free some space", "same command"):
         assert str(part) in line
     with np.load(out / "training" / "checkpoint.npz") as kept:
         at = json.loads(str(kept["state"]))["clock"]["step"]

@@ -1,4 +1,4 @@
-"""verify finds every tampering, in either format, and a rerun mends what can be mended."""
+"""verify finds every tampering, in either format, and a rerun repairs what can be repaired."""
 
 from __future__ import annotations
 
@@ -204,15 +204,15 @@ def test_every_tampering_is_found_and_named(job: Job, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["a plan gone", "a plan cut"])
-def test_nobody_is_told_to_remove_good_parts_where_a_plan_is_lost(job: Job, how: str) -> None:
+def test_nobody_is_asked_to_remove_good_parts_if_a_plan_is_lost(job: Job, how: str) -> None:
     TAMPERINGS[how](job)
     ran = job.verify()
-    told = [c for c in ran.complaints if f"{job.out}/parts/" in c and c.endswith("remove it")]
-    assert told == []
+    wrong = [c for c in ran.complaints if f"{job.out}/parts/" in c and c.endswith("remove it")]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("how", [how for how in TAMPERINGS if how not in FOREIGN + BROKEN_IN_PLACE])
-def test_the_same_command_mends_what_is_missing_or_does_not_add_up(job: Job, how: str) -> None:
+def test_the_same_command_repairs_what_is_missing_or_does_not_add_up(job: Job, how: str) -> None:
     TAMPERINGS[how](job)
     elmo_beam(*command_of(job)).succeeds()
     job.verify().succeeds()
@@ -252,7 +252,7 @@ def test_a_success_that_lies_is_found(job: Job) -> None:
 
 @pytest.mark.parametrize("command", ["verify", "inspect"])
 @pytest.mark.parametrize("what", ["nowhere", "empty", "file", "others"])
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, command: str, what: str) -> None:
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path, command: str, what: str) -> None:
     path = tmp_path / what
     if what == "file":
         path.write_text("x")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.blocks import make_settings
 from elmo_beam.transforms.accounts import (
     Accounts,
     BlockKey,
@@ -21,8 +20,9 @@ from elmo_beam.transforms.accounts import (
     write_accounts,
 )
 from elmo_beam.transforms.files.layout import Layout, block_stem
-from elmo_beam.transforms.plan import Block
 from elmo_beam.transforms.files.storage import write_bytes
+from elmo_beam.transforms.inputs.blocks import Block
+from tests.helpers.blocks import make_settings
 
 RUN = make_settings()
 KEY = BlockKey("/in/a.txt", "c0ffee", Block(100, 50, 7, 6))

@@ -1,4 +1,4 @@
-"""CoNLL-U files: words and tags as they stand, and one line for what is no CoNLL-U."""
+"""CoNLL-U files: words and tags as they are, and a one-line error for what is not CoNLL-U."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.refusal import refused
 from elmo_beam.transforms.inputs.conllu import read_conllu
+from tests.helpers.refusal import refused
 
 TEXT = """# text = Don't go.
 1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_
@@ -40,14 +40,14 @@ def test_compressed_and_only_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "parts"),
     [
-        (b"just text\n", ("no CoNLL-U", "line 1", "1 columns")),
+        (b"just text\n", ("is not CoNLL-U", "line 1", "1 columns")),
         (TEXT.encode() + b"2\tx\n", ("line 10", "2 columns")),
-        (b"", ("no sentence",)),
-        (b"# only a comment\n\n", ("no sentence",)),
-        (b"1\t\xff", ("no UTF-8", "byte 2")),
+        (b"", ("has no sentences",)),
+        (b"# only a comment\n\n", ("has no sentences",)),
+        (b"1\t\xff", ("is not UTF-8", "byte 2")),
     ],
 )
-def test_what_is_no_conllu(tmp_path: Path, data: bytes, parts: tuple[str, ...]) -> None:
+def test_what_is_not_conllu(tmp_path: Path, data: bytes, parts: tuple[str, ...]) -> None:
     path = tmp_path / "a.conllu"
     path.write_bytes(data)
     with refused(path, *parts):

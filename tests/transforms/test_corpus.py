@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.refusal import refused
 from elmo_beam.transforms.corpus import Corpus, read_corpus
 from elmo_beam.transforms.files.settings import Settings
+from tests.helpers.refusal import refused
 
-SETTINGS = Settings(digest="")
+SETTINGS = Settings()
 
 
 def read(*paths: Path, settings: Settings = SETTINGS, cache: Path | None = None) -> Corpus:
@@ -46,7 +46,7 @@ def test_one_of_a_hundred_is_held_out_by_its_tokens_alone(tmp_path: Path) -> Non
     first.write_text("\n".join(lines[:3000]))
     second.write_text("\n".join(lines[3000:]))
     held = read(whole).held_out
-    # The definition, written out: a model card's figures hang on it.
+    # The definition, written out: a model card's figures depend on it.
     want = [
         int.from_bytes(hashlib.blake2b(line.encode(), digest_size=8).digest(), "little") % 100 == 0
         for line in lines
@@ -60,7 +60,7 @@ def test_one_of_a_hundred_is_held_out_by_its_tokens_alone(tmp_path: Path) -> Non
 def test_what_is_kept_is_what_was_read(tmp_path: Path) -> None:
     shard = tmp_path / "a.txt"
     shard.write_text("naïve \u2028 日 \n\nlong long long\n" + "one more\n" * 300)
-    settings = Settings(digest="", max_tokens=2)
+    settings = Settings(max_tokens=2)
     first = read(shard, settings=settings, cache=tmp_path / "out")
     (kept,) = (tmp_path / "out" / "corpus").iterdir()
     written = kept.stat().st_mtime_ns
@@ -73,7 +73,7 @@ def test_what_is_kept_is_what_was_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["content", "settings", "damage"])
-def test_what_no_longer_holds_is_read_anew(tmp_path: Path, change: str) -> None:
+def test_what_no_longer_holds_is_read_again(tmp_path: Path, change: str) -> None:
     shard, out = tmp_path / "a.txt", tmp_path / "out"
     shard.write_text("one two\n")
     read(shard, cache=out)
@@ -83,7 +83,7 @@ def test_what_no_longer_holds_is_read_anew(tmp_path: Path, change: str) -> None:
         os.utime(shard, (1, 1))
         want = [["two", "one"]]
     elif change == "settings":
-        settings = Settings(digest="", max_tokens=1, long_sentences="truncate")
+        settings = Settings(max_tokens=1, long_sentences="truncate")
         want = [["one"]]
     else:
         (kept,) = (out / "corpus").iterdir()
@@ -95,7 +95,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     good, bad = tmp_path / "a.txt", tmp_path / "b.txt.gz"
     good.write_text("fine\n")
     bad.write_bytes(gzip.compress(b"one\n" * 5000)[:40])
-    with refused(f"damaged: {bad}", "leave it out of --input"):
+    with refused(f"damaged: {bad}", "leave it out of `inputs`"):
         read(good, bad)
 
 

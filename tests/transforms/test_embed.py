@@ -14,8 +14,12 @@ from apache_beam.transforms import Create, ParDo
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.model.outputs import output_names
 from elmo_beam.elmo.sentences import Sentences
-from tests.helpers.oracle import Oracle
-from tests.helpers.refusal import refused
+from elmo_beam.transforms.embed import EmbeddedBlock, embed_block, sentences_of
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.steps import ElmoHandler
+from elmo_beam.transforms.worker_errors import WorkerError, marked_user_error
 from tests.helpers.blocks import (
     TINY,
     Keep,
@@ -26,11 +30,8 @@ from tests.helpers.blocks import (
     rows_of,
     tiny_model,
 )
-from elmo_beam.transforms.embed import EmbeddedBlock, embed_block, sentences_of
-from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.outputs.schema import part_schema
-from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.steps import ElmoHandler
+from tests.helpers.oracle import Oracle
+from tests.helpers.refusal import refused
 
 ALL = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
 LINES = [
@@ -52,7 +53,7 @@ def block_of(run: Settings, repeat: int = 1) -> SentenceBlock:
 def assert_vectors_are(
     embedded: EmbeddedBlock, encoder: Encoder, run: Settings, tolerance: float = 1e-5
 ) -> None:
-    """The part holds the block's rows, in order, beside the encoder's vectors of each alone."""
+    """The part holds the block's rows, in order, next to the encoder's vectors of each alone."""
     kept = embedded.part.select(embedded.block.sentences.schema.names)
     assert kept.to_pylist() == rows_of(embedded.block)
     for row in embedded.part.to_pylist():
@@ -75,7 +76,7 @@ def test_vectors_are_the_encoders_for_each_sentence_alone(
     run = model_settings(model_folder, outputs=outputs)
     encoder = Encoder(tiny_model(model_folder))
     embedded = embed_block(block_of(run), encoder, run)
-    assert embedded.part.schema == part_schema(run, TINY)
+    assert embedded.part.schema == part_schema(run)
     embedded.part.validate(full=True)
     assert embedded.part.num_rows == 6
     assert_vectors_are(embedded, encoder, run)
@@ -95,7 +96,7 @@ def test_float16_is_the_same_vectors_rounded(model_folder: Path) -> None:
     run = model_settings(model_folder, outputs=ALL, dtype="float16")
     encoder = Encoder(tiny_model(model_folder))
     embedded = embed_block(block_of(run), encoder, run)
-    assert embedded.part.schema == part_schema(run, TINY)
+    assert embedded.part.schema == part_schema(run)
     assert_vectors_are(embedded, encoder, run, tolerance=1e-2)
 
 
@@ -106,7 +107,7 @@ def test_several_passes_give_what_one_pass_gives(model_folder: Path, dtype: str)
     block = block_of(run, repeat=20)
     whole = embed_block(block, Encoder(weights), run)
     small = Encoder(weights, memory=20_000)
-    passes = list(small.batches(sentences_of(block.sentences), ALL))
+    passes = list(small.passes(sentences_of(block.sentences), ALL))
     assert len(passes) > 3
     parts = embed_block(block, Encoder(weights, memory=20_000), run)
     assert parts.part.schema == whole.part.schema
@@ -141,7 +142,7 @@ def test_a_block_without_sentences_gives_an_empty_part_and_asks_nothing_of_the_m
 
     block = normalized(raw_block([b"", b"\xff"]), run)
     embedded = embed_block(block, Untouchable(), run)  # type: ignore[arg-type]
-    assert embedded.part.schema == part_schema(run, TINY)
+    assert embedded.part.schema == part_schema(run)
     assert embedded.part.num_rows == 0
     counts = (embedded.steps, embedded.nodes, embedded.lookups, embedded.misses)
     assert counts == (0, 0, 0, 0)
@@ -187,22 +188,34 @@ def test_the_handler_embeds_blocks_one_by_one_in_a_pipeline(model_folder: Path) 
 def test_another_model_than_the_command_saw_is_refused_in_one_line(model_folder: Path) -> None:
     run = model_settings(model_folder)
     other = Settings(**{**vars(run), "digest": "f" * 64})
-    refusal = "is another one here .* than the command saw .*: put the same model on every worker"
+    refusal = (
+        "is not the same here .* as where the command runs .*: put the same model on every worker"
+    )
     with pytest.raises(Exception, match=refusal) as caught, local_pipeline() as pipeline:
         _ = pipeline | Create([block_of(run)]) | RunInference(ElmoHandler(other))
     [line] = [line for line in str(caught.value).splitlines() if re.search(refusal, line)]
     for part in (str(model_folder), run.digest[:12], "f" * 12):
         assert part in line
-    with refused(model_folder, run.digest[:12], "f" * 12):
-        ElmoHandler(other).load_model()
+    for raised in (str(caught.value), _worker_error(other)):
+        error = marked_user_error(raised)
+        assert error is not None
+        with refused(model_folder, run.digest[:12], "f" * 12):
+            raise error
 
 
-def test_the_handler_tells_beam_what_it_must_know(model_folder: Path) -> None:
+def _worker_error(run: Settings) -> str:
+    """What a worker raises when it loads the model."""
+    with pytest.raises(WorkerError) as caught:
+        ElmoHandler(run).load_model()
+    return str(caught.value)
+
+
+def test_the_handler_gives_beam_what_it_needs(model_folder: Path) -> None:
     run = model_settings(model_folder)
     handler, block = ElmoHandler(run), block_of(run)
     assert handler.should_skip_batching()
     assert handler.get_num_bytes(block) == block.sentences.nbytes
     assert handler.get_metrics_namespace() == "elmo"
-    engine = handler.load_model()
-    [embedded] = handler.run_inference(block, engine)
-    assert embedded.part.equals(embed_block(block, engine, run).part)
+    encoder = handler.load_model()
+    [embedded] = handler.run_inference(block, encoder)
+    assert embedded.part.equals(embed_block(block, encoder, run).part)

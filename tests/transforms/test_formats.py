@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers.blocks import TINY, embedded_block, make_settings, normalized, raw_block
-from elmo_beam.transforms import formats
-from elmo_beam.transforms.outputs.parquet import FORMATS
-from elmo_beam.transforms.outputs.schema import part_schema, vector_column, vector_type
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.outputs import parquet
+from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
+from elmo_beam.transforms.outputs.schema import part_schema, vector_column, vector_type
+from tests.helpers.blocks import TINY, embedded_block, make_settings, normalized, raw_block
 
 ALL = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
 LINES = [b"a first sentence of this part", b"\xff", "zweite Zeile, größer".encode(), b"", b"end"]
+PARQUET = output_format("parquet")
 DTYPES = {"float32": pa.float32(), "float16": pa.float16()}
 
 
@@ -28,7 +29,7 @@ def written(path: Path, lines: list[bytes] = LINES, **changes: Any) -> tuple[pa.
     block = normalized(raw_block(lines, ids=[f"id {i}" for i in range(len(lines))]), run)
     table = embedded_block(block, run).part
     file = path / "a.txt-12345678-000000000000000.parquet"
-    FORMATS["parquet"].write(table, run, str(file))
+    PARQUET.write(table, run, str(file))
     return table, str(file)
 
 
@@ -61,7 +62,7 @@ def test_the_columns_have_the_types_of_the_contract(
 
 def test_the_columns_of_the_outputs_come_as_asked() -> None:
     for outputs in (("default",), ("elmo", "default"), ("lstm_outputs2",)):
-        schema = part_schema(make_settings(outputs=outputs), TINY)
+        schema = part_schema(make_settings(outputs=outputs))
         assert tuple(schema.names[-len(outputs) :]) == outputs
         assert len(schema) == 8 + len(outputs)
 
@@ -139,7 +140,7 @@ def with_duckdb(folder: Path, file: str, run: Settings) -> Any:
 
 
 def with_datasets(folder: Path, file: str, run: Settings) -> Any:
-    import datasets
+    import datasets  # type: ignore[import-untyped]
 
     files = [str(p) for p in folder.iterdir()]
     cache = str(folder.parent / "cache")
@@ -148,7 +149,7 @@ def with_datasets(folder: Path, file: str, run: Settings) -> Any:
 
 READERS = {
     "pyarrow": lambda folder, file, run: pq.read_table(folder).to_pylist(),
-    "verify": lambda folder, file, run: FORMATS["parquet"].read(file, run).to_pylist(),
+    "verify": lambda folder, file, run: PARQUET.read(file, run, None).to_pylist(),
     "pandas": with_pandas,
     "polars": with_polars,
     "duckdb": with_duckdb,
@@ -158,18 +159,18 @@ READERS = {
 
 def test_an_empty_part_has_the_schema_and_is_read_with_others(tmp_path: Path) -> None:
     run = make_settings(outputs=ALL)
-    empty = part_schema(run, TINY).empty_table()
-    FORMATS["parquet"].write(empty, run, str(tmp_path / "a.parquet"))
-    assert FORMATS["parquet"].read(str(tmp_path / "a.parquet"), run).equals(empty)
+    empty = part_schema(run).empty_table()
+    PARQUET.write(empty, run, str(tmp_path / "a.parquet"))
+    assert PARQUET.read(str(tmp_path / "a.parquet"), run, None).equals(empty)
     full = embedded_block(normalized(raw_block([b"a b"]), run), run).part
-    FORMATS["parquet"].write(full, run, str(tmp_path / "b.parquet"))
+    PARQUET.write(full, run, str(tmp_path / "b.parquet"))
     assert pq.read_table(tmp_path).equals(full)
 
 
 def test_large_parts_have_several_row_groups_and_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "ROW_GROUP_BYTES", 20_000)
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 20_000)
     lines = [b"some words of line %d" % i for i in range(300)]
     table, file = written(tmp_path, lines)
     metadata = pq.ParquetFile(file).metadata
@@ -187,20 +188,20 @@ def test_a_changed_byte_of_a_page_is_seen_when_a_part_is_read_to_verify_it(tmp_p
     data[where] ^= 0x20
     Path(file).write_bytes(data)
     with pytest.raises(OSError, match=r"CRC|checksum"):
-        FORMATS["parquet"].read(file, make_settings())
+        PARQUET.read(file, make_settings(), None)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", OUTPUT_FORMATS)
 def test_a_full_disk_is_an_error_of_the_system_in_every_format(name: str) -> None:
     run = make_settings(format=name)
     table = embedded_block(normalized(raw_block([b"some words"] * 500), run), run).part
     with pytest.raises(OSError, match="No space left"):
-        FORMATS[name].write(table, run, "/dev/full")
+        output_format(name).write(table, run, "/dev/full")
 
 
 def test_a_name_that_looks_like_a_partition_adds_no_column(tmp_path: Path) -> None:
     folder = tmp_path / "year=2020" / "parts"
     folder.mkdir(parents=True)
     table, file = written(folder)
-    assert FORMATS["parquet"].read(file, make_settings()).equals(table)
+    assert PARQUET.read(file, make_settings(), None).equals(table)

@@ -14,9 +14,9 @@ from apache_beam.ml.transforms.base import MLTransform
 from apache_beam.testing.util import assert_that
 
 from elmo_beam.elmo.encoder.encoder import Encoder
-from tests.helpers.refusal import refused
-from tests.helpers.blocks import local_pipeline, tiny_model
 from elmo_beam.transforms.inference import ElmoEmbeddings, ElmoTexts
+from tests.helpers.blocks import local_pipeline, tiny_model
+from tests.helpers.refusal import refused
 
 TEXTS = ["The bank\tof the river.", "", "Don't — naïve!", "The bank of the river.", "  "]
 TOKENS = [
@@ -35,7 +35,7 @@ def expected(folder: Path, output: str) -> list[np.ndarray]:
 
 
 def close_to(want: dict[int, np.ndarray]) -> Callable[[Any], None]:
-    """That a collection of (number, vectors) holds these."""
+    """A check that a collection of (number, vectors) holds these."""
 
     def check(found: list[tuple[int, Any]]) -> None:
         assert sorted(key for key, _ in found) == sorted(want)
@@ -75,7 +75,7 @@ def test_shapes_and_types(model_folder: Path) -> None:
     tiny_model(model_folder)
     model = ElmoTexts(str(model_folder)).load_model()
     for output, shapes in (("default", [(6,)] * 5), ("elmo", [(len(t), 6) for t in TOKENS])):
-        vectors = list(model.vectors(TEXTS, output))
+        vectors = model.encode(TEXTS, output)
         assert [v.shape for v in vectors] == shapes
         assert {v.dtype for v in vectors} == {np.dtype(np.float32)}
         assert not vectors[1].any()
@@ -90,13 +90,14 @@ def test_the_tokenizer_and_the_longest_text(
 ) -> None:
     tiny_model(model_folder)
     model = ElmoTexts(str(model_folder), "elmo", **arguments).load_model()
-    assert next(model.vectors(["The river."], "elmo")).shape == (tokens, 6)
+    [vectors] = model.encode(["The river."], "elmo")
+    assert vectors.shape == (tokens, 6)
 
 
 def test_a_tokenizer_or_language_that_is_not_there() -> None:
-    with refused("Whitespace", "moses, whitespace"):
+    with refused("`tokenizer` 'Whitespace'", "moses, whitespace"):
         ElmoTexts(tokenizer="Whitespace")
-    with refused("xx", "de, "):
+    with refused("`language` xx", "de, "):
         ElmoTexts(language="xx")
 
 
@@ -120,7 +121,7 @@ def test_ml_transform_fills_the_columns_and_keeps_the_rest(
     again = MLTransform(read_artifact_location=str(tmp_path))
     for transform in (first, again):  # what it wrote is read back by a later pipeline
         with local_pipeline() as pipeline:
-            # A new dictionary a row: Beam puts the vectors into the ones it is given.
+            # A new dictionary for each row: Beam puts the vectors into those that it is given.
             found = (
                 pipeline | beam.Create(numbered) | beam.Map(lambda row, to: to(**row), rows) |
                 transform | beam.Map(number)

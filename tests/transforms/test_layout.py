@@ -75,11 +75,11 @@ def test_a_name_fits_every_file_system_and_every_reader_sees_it(shard: str, star
 
 
 @pytest.mark.parametrize("name", ["a.txt", "größe.txt", "日本語", "A-b_c+d=1.txt.gz", "1"])
-def test_the_base_name_stands_as_it_is(name: str) -> None:
+def test_the_base_name_is_kept(name: str) -> None:
     assert block_stem(f"/in/{name}", 0).startswith(f"{name}-")
 
 
-def test_shards_of_one_name_are_told_apart() -> None:
+def test_shards_of_one_name_have_different_stems() -> None:
     stems = {block_stem(f"/in/{folder}/{'x' * 250}.txt", 0) for folder in range(50)}
     assert len(stems) == 50
     assert {stem[:180] for stem in stems} == {"x" * 180}

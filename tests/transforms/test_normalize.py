@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from elmo_beam.transforms.outputs.schema import sentence_schema
 from tests.helpers.blocks import (
+    REASONS,
     make_settings,
     normalized,
     raw_block,
@@ -20,17 +22,16 @@ from tests.helpers.blocks import (
     rows_of,
     write_shard,
 )
-from elmo_beam.transforms.accounts import REASONS
-from elmo_beam.transforms.outputs.schema import sentence_schema
 
 GOOD = b"good line number %d ."
+JSON = "/in/a.jsonl"
 
 
 def json_line(**document: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def test_sentences_come_in_order_with_their_lines_numbers() -> None:
+def test_sentences_come_in_order_with_their_line_numbers() -> None:
     run = make_settings(split_sentences=True)
     lines = [b"He sat. She ran!", b"", b"One more", b"\xff", b"We ate. You ran. I sat."]
     block = normalized(raw_block(lines, shard="/in/x.txt", first_line=100), run)
@@ -49,13 +50,13 @@ def test_sentences_come_in_order_with_their_lines_numbers() -> None:
 
 
 def test_a_row_has_its_tokens_and_their_number() -> None:
-    [row] = rows_of(normalized(raw_block([" I  don't\tknow. "]), make_settings()))
+    [row] = rows_of(normalized(raw_block([b" I  don't\tknow. "]), make_settings()))
     tokens = ["I", "don", "'t", "know", "."]
     assert row["tokens"] == tokens
     assert (row["num_tokens"], row["truncated"], row["text"]) == (5, False, "I don't know.")
 
 
-def test_truncated_and_split_sentences_are_told() -> None:
+def test_truncated_and_split_sentences_are_marked() -> None:
     lines = [b"a b c d", b"e f"]
     cut = rows_of(
         normalized(raw_block(lines), make_settings(max_tokens=3, long_sentences="truncate"))
@@ -116,25 +117,28 @@ def test_the_table_has_the_schema_whether_there_are_rows_or_not(id_field: str | 
 )
 def test_an_id_is_copied_and_never_costs_its_line(line: bytes, expected: str | None) -> None:
     run = make_settings(id_field="key")
-    rows = rows_of(normalized(raw_block([line, json_line(text="b", key="n")], "json"), run))
+    rows = rows_of(normalized(raw_block([line, json_line(text="b", key="n")], shard=JSON), run))
     assert [(row["text"], row["id"]) for row in rows] == [("a", expected), ("b", "n")]
     too_long = make_settings(id_field="key", tokenizer="whitespace", max_tokens=1)
     long = line.replace(b'"a"', b'"a b"')
-    [reject] = normalized(raw_block([long], "json"), too_long).rejects
+    [reject] = normalized(raw_block([long], shard=JSON), too_long).rejects
     assert (reject["reason"], reject["id"]) == ("too_many_tokens", expected)
     json.dumps(reject).encode()
+    other = line.replace(b'"text"', b'"body"')
+    [reject] = normalized(raw_block([other], shard=JSON), run).rejects
+    assert (reject["reason"], reject["id"]) == ("missing_field", expected)
 
 
 def test_the_field_of_the_text_can_be_named() -> None:
     run = make_settings(text_field="body")
-    block = normalized(raw_block([json_line(body="a b"), json_line(text="c")], "json"), run)
+    block = normalized(raw_block([json_line(body="a b"), json_line(text="c")], shard=JSON), run)
     assert [row["text"] for row in rows_of(block)] == ["a b"]
     assert block.rejected == {"missing_field": 1}
 
 
 def test_json_text_is_normalized_like_any_other() -> None:
     lines = [json_line(text="two\nlines\u0000 "), json_line(text="\n"), b"  ", b""]
-    block = normalized(raw_block(lines, "json"), make_settings())
+    block = normalized(raw_block(lines, shard=JSON), make_settings())
     assert [row["text"] for row in rows_of(block)] == ["two lines"]
     assert (block.embedded, block.blank, block.rejects) == (1, 3, [])
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,25 @@ import pytest
 from apache_beam import Create, FlatMap, Map, ParDo
 from apache_beam.testing.util import assert_that, equal_to
 
+from elmo_beam.transforms.accounts import BlockKey, part_path, read_accounts
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.shards import CHANGED
+from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.plan import (
+    Plan,
+    Span,
+    current_plan,
+    make_plan,
+    plan_shard,
+    recorded_plan,
+    spans_of,
+    write_plan,
+)
+from elmo_beam.transforms.read import RawBlock, read_span
+from elmo_beam.transforms.steps import PlanShards, ReadSentences, WriteBlocks
+from elmo_beam.transforms.worker_errors import marked_user_error
+from elmo_beam.transforms.write import write_block
 from tests.helpers.blocks import (
     Keep,
     embedded_block,
@@ -22,22 +39,7 @@ from tests.helpers.blocks import (
     slow_blocks,
     write_shard,
 )
-from elmo_beam.transforms.accounts import BlockKey, part_path, read_accounts
-from elmo_beam.transforms.files.layout import Layout
-from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.plan import (
-    Plan,
-    Span,
-    current_plan,
-    make_plan,
-    plan_shard,
-    recorded_plan,
-    spans_of,
-)
-from elmo_beam.transforms.read import CHANGED, RawBlock, read_span
-from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.steps import PlanShards, ReadSentences, WriteBlocks, ahead
-from elmo_beam.transforms.write import write_block
+from tests.helpers.refusal import refused
 
 TEXT = b"".join(b"line number %d\n" % i for i in range(100))
 RUN = make_settings(block_size=100)
@@ -97,7 +99,7 @@ def test_read_sentences_gives_every_line_once(layout: Layout, tmp_path: Path, na
         assert_that(blocks | FlatMap(sentences_of), equal_to(expected))
 
 
-def test_read_sentences_passes_over_blocks_that_are_done(layout: Layout, tmp_path: Path) -> None:
+def test_read_sentences_skips_blocks_that_are_done(layout: Layout, tmp_path: Path) -> None:
     path = write_shard(tmp_path / "a.txt", TEXT)
     plan = plan_shard(layout, path, RUN)
     blocks = [block for span in spans_of(plan) for block in read_span(layout, span, RUN)]
@@ -202,48 +204,41 @@ def test_read_sentences_gives_each_block_its_accounts(layout: Layout, tmp_path: 
         assert_that(counts, equal_to([(1, 1, 0), (1, 0, 1)]))
 
 
-def test_the_next_item_is_made_while_one_is_in_use() -> None:
-    made = [threading.Event() for _ in range(3)]
-
-    def items() -> Iterator[int]:
-        for i, event in enumerate(made):
-            event.set()
-            yield i
-
-    for i in ahead(items()):
-        if i < 2:
-            assert made[i + 1].wait(10), f"{i + 1} was not begun while {i} was in use"
-        if i == 0:
-            assert not made[2].wait(0.2), "it runs ahead by more than one"
-
-
-def test_what_fails_ahead_is_raised_in_its_turn() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise ValueError("second")
-
-    found = ahead(items())
-    assert next(found) == 1
-    with pytest.raises(ValueError, match="second"):
-        next(found)
-
-
-def test_a_reader_that_is_let_go_leaves_no_thread() -> None:
-    before = threading.active_count()
-    found = ahead(iter(range(10)))
-    next(found)
-    found.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
-
-
 @pytest.mark.parametrize("broken", [0, 1])
 def test_a_block_that_cannot_be_written_fails_the_bundle(layout: Layout, broken: int) -> None:
     """Whether it is the last of its bundle, whose writing nothing else waits for, or not."""
     names = ["/in/0.txt", "/in/1.txt"]
     blocks = [embedded_block(normalized(raw_block([b"a"], shard=n), RUN), RUN) for n in names]
     Path(part_path(layout, RUN, blocks[broken].block.key.stem)).mkdir(parents=True)
-    with pytest.raises(Exception, match="cannot write"), local_pipeline() as pipeline:
+    with pytest.raises(Exception, match="cannot write") as caught, local_pipeline() as pipeline:
         _ = pipeline | Create(blocks) | ParDo(WriteBlocks(layout, RUN))
+    error = marked_user_error(str(caught.value))
+    assert error is not None
+    with refused("cannot write", part_path(layout, RUN, blocks[broken].block.key.stem)):
+        raise error
+
+
+@pytest.mark.parametrize("step", [PlanShards, ReadSentences])
+def test_a_plan_that_cannot_be_written_fails_the_step(
+    layout: Layout, tmp_path: Path, step: type[PlanShards | ReadSentences]
+) -> None:
+    path = write_shard(tmp_path / "a.txt", TEXT)
+    elements: list[Any] = [path]
+    if step is ReadSentences:  # which marks a plan as damaged if its file has changed
+        elements = list(spans_of(make_plan(path, RUN)))
+        write_plan(layout, make_plan(path, RUN))
+        os.utime(path, (0, 0))
+    temporary = Path(layout.root, ".tmp")
+    temporary.parent.mkdir(exist_ok=True)
+    if temporary.exists():
+        temporary.rmdir()
+    temporary.write_bytes(b"not a folder")
+    with pytest.raises(Exception, match="cannot write") as caught, local_pipeline() as pipeline:
+        _ = pipeline | Create(elements) | ParDo(step(layout, RUN))
+    error = marked_user_error(str(caught.value))
+    assert error is not None
+    with refused("cannot write", layout.plan_of(path)):
+        raise error
 
 
 def test_write_blocks_gives_the_accounts_that_it_writes(layout: Layout) -> None:

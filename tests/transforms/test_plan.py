@@ -1,4 +1,4 @@
-"""Plans on record, spans, and what kind of file a name means."""
+"""Plans on record, spans, and the format that a file's name stands for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.blocks import make_settings, write_shard
 from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.inputs import jsonl, parquet, text
+from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.shards import Shard, stat_shard
 from elmo_beam.transforms.plan import (
-    Block,
     Plan,
     current_plan,
     make_plan,
@@ -21,10 +23,11 @@ from elmo_beam.transforms.plan import (
     spans_of,
     write_plan,
 )
-from elmo_beam.transforms.inputs.shards import Shard, stat_shard
+from tests.helpers.blocks import make_settings, write_shard
 
 BLOCKS = st.lists(st.builds(Block, *[st.integers(0, 1 << 60)] * 4), max_size=5)
 SETTINGS = make_settings(block_size=8)
+FORMATS = {"text": text.FORMAT, "json": jsonl.FORMAT, "parquet": parquet.FORMAT}
 
 
 def plan_of(path: str, count: int) -> Plan:
@@ -57,7 +60,7 @@ def test_the_plan_on_record_is_used_while_size_and_time_hold(
     assert plan.shard == Shard(path, 14, os.stat(path).st_mtime)
     assert [b.lines for b in plan.blocks] == [2, 1]
 
-    marked = Plan(plan.shard, plan.block_size, "told apart by this", plan.blocks)
+    marked = Plan(plan.shard, plan.block_size, "distinguished by this", plan.blocks)
     write_plan(layout, marked)
     assert plan_shard(layout, path, SETTINGS) == current_plan(layout, path, SETTINGS) == marked
 
@@ -87,7 +90,7 @@ def test_a_plan_that_no_longer_holds_is_made_again(
     assert plan.content != "stale"
 
 
-def test_a_damaged_file_is_planned_afresh_once_it_is_replaced(
+def test_a_damaged_file_is_planned_again_once_it_is_replaced(
     layout: Layout, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.txt.gz"
@@ -124,11 +127,11 @@ def test_spans_have_at_most_16_blocks_where_the_file_can_be_seeked(
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst"])
 @pytest.mark.parametrize("count", [0, 1, 5, 15, 16, 17, 31, 32, 33, 1000])
-def test_there_are_at_most_16_spans_where_it_can_not(suffix: str, count: int) -> None:
+def test_there_are_at_most_16_spans_where_it_cannot(suffix: str, count: int) -> None:
     plan = plan_of(f"/in/a.txt{suffix}", count)
     found = list(spans_of(plan))
     assert len(found) <= 16
-    assert len(found) >= min(count, 9)  # all the same, work for many workers
+    assert len(found) >= min(count, 9)  # still work for many workers
     assert [block for span in found for block in span.blocks] == plan.blocks
     assert all(span.blocks for span in found)
 
@@ -156,5 +159,6 @@ def test_there_are_at_most_16_spans_where_it_can_not(suffix: str, count: int) ->
 )
 def test_the_suffix_says_what_a_file_is(name: str, kind: str, compression: str | None) -> None:
     shard = Shard(f"/in/{name}", 0, 0.0)
-    assert (shard.kind, shard.compression) == (kind, compression)
+    assert input_format(shard.path) is FORMATS[kind]
+    assert shard.compression == compression
     assert shard.seekable == (compression is None)

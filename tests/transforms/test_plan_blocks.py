@@ -1,4 +1,4 @@
-"""The blocks of a text: whole lines, added until the next would pass the size."""
+"""The blocks of a text: whole lines, added until the next would exceed the size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from elmo_beam.transforms.inputs.blocks import Block, cut_text
+from elmo_beam.transforms.inputs.text import CHUNK
+from elmo_beam.transforms.plan import make_plan
 from tests.helpers.blocks import (
     COMPRESSIONS,
     lines_of_bytes,
@@ -19,7 +22,6 @@ from tests.helpers.blocks import (
     slow_blocks,
     write_shard,
 )
-from elmo_beam.transforms.plan import CHUNK, Block, cut_blocks, make_plan
 
 LINES = st.lists(st.integers(0, 12).map(lambda n: b"x" * n), max_size=30)
 TEXTS = st.one_of(
@@ -47,12 +49,12 @@ def test_blocks_are_those_of_the_definition_however_the_text_arrives(
     text: tuple[bytes, list[bytes]], size: int
 ) -> None:
     data, chunks = text
-    assert cut_blocks(iter(chunks), size) == slow_blocks(data, size)
+    assert cut_text(iter(chunks), size) == slow_blocks(data, size)
 
 
 @given(TEXTS, st.integers(1, 40))
 def test_blocks_tile_the_text_with_whole_lines(data: bytes, size: int) -> None:
-    blocks = cut_blocks([data] if data else [], size)
+    blocks = cut_text([data] if data else [], size)
     pieces = [data[b.start : b.start + b.length] for b in blocks]
     assert b"".join(pieces) == data
     assert all(piece.endswith(b"\n") for piece in pieces[:-1])
@@ -74,7 +76,7 @@ def test_blocks_tile_the_text_with_whole_lines(data: bytes, size: int) -> None:
     ],
 )
 def test_blocks_of_small_texts(data: bytes, size: int, expected: list[Block]) -> None:
-    assert cut_blocks([data] if data else [], size) == expected
+    assert cut_text([data] if data else [], size) == expected
 
 
 @pytest.mark.parametrize("block_size", [1, 100, 4096])
@@ -107,8 +109,8 @@ def test_compressed_text_in_several_members_is_read_whole(tmp_path: Path) -> Non
         assert plan.blocks == [Block(0, len(first + second), 0, 3)], suffix
 
 
-# Not .bz2: Arrow's decompressor takes a member without text, which only an odd tool writes, for
-# damage. The file is then named as damaged, and nothing is lost in silence.
+# Not .bz2: Arrow's decompressor considers an empty member, which only an odd tool writes, to be
+# damage. The file is then reported as damaged, so nothing is lost silently.
 @pytest.mark.parametrize("suffix", sorted(set(COMPRESSIONS) - {".bz2"}))
 def test_an_empty_member_between_others_does_no_harm(tmp_path: Path, suffix: str) -> None:
     path, pack = tmp_path / f"a.txt{suffix}", COMPRESSIONS[suffix]

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers.blocks import COMPRESSIONS, make_settings, write_shard
 from elmo_beam.transforms.plan import Plan, make_plan
+from tests.helpers.blocks import COMPRESSIONS, make_settings, write_shard
 
 TEXT = b"".join(b"line %d of a text that is long enough\n" % i for i in range(2000))
 
@@ -93,10 +93,10 @@ def test_text_in_another_encoding_is_damaged(tmp_path: Path, encoding: str) -> N
 
 def test_text_that_only_resembles_a_magic_number_is_text(tmp_path: Path) -> None:
     for text in (
-        b"BZh is no word\n",
+        b"BZh is not a word\n",
         b"PARIS\n",
         b"PAR1 is a gene\n",
-        b"(\xb5 is no frame)\n",
+        b"(\xb5 is not a frame)\n",
         b"\x1f\x1f\n",
     ):
         plan = make_plan(write_shard(tmp_path / "a.txt", text), make_settings())

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from elmo_beam.transforms.inputs.shards import stat_shard
+from elmo_beam.transforms.inputs.text_stream import TextStream
+from elmo_beam.transforms.plan import make_plan
 from tests.helpers.blocks import (
     COMPRESSIONS,
     HEAD,
@@ -16,12 +19,10 @@ from tests.helpers.blocks import (
     lines_of_bytes,
     make_settings,
     raw_lines,
+    read_blocks,
     read_shard,
     write_shard,
 )
-from elmo_beam.transforms.plan import make_plan
-from elmo_beam.transforms.read import read_blocks
-from elmo_beam.transforms.inputs.shards import TextStream, stat_shard
 
 BOM = b"\xef\xbb\xbf"
 PIECES = [b"a", b"bc", b"\n", b"\r", b"\r\n", BOM, b"\0", b"\xff", "\u2028é".encode(), b"\x0b\x0c"]
@@ -137,7 +138,7 @@ def test_a_line_is_kept_whole_up_to_one_mebibyte_of_text(
             assert raw == (text if size <= LIMIT else text[:HEAD])
 
 
-def test_a_long_line_is_told_the_same_in_blocks_of_any_size(tmp_path: Path) -> None:
+def test_a_long_line_is_read_the_same_in_blocks_of_any_size(tmp_path: Path) -> None:
     data = b"a\n" + b"x" * (LIMIT + 100) + b"\r\n" + b"b\r\n"
     for size in (100, 1 << 18, 1 << 22):
         lines = read(tmp_path / "a.txt", data, size)

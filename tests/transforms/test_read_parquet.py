@@ -9,19 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.parquet import ParquetRows
+from elmo_beam.transforms.inputs.shards import Damaged
+from elmo_beam.transforms.plan import Plan, make_plan
 from tests.helpers.blocks import (
     HEAD,
     LIMIT,
     make_settings,
     normalized,
     raw_lines,
+    read_blocks,
     read_shard,
     rows_of,
 )
-from elmo_beam.transforms.inputs.parquet import ParquetRows
-from elmo_beam.transforms.plan import Block, Plan, make_plan
-from elmo_beam.transforms.read import read_blocks
-from elmo_beam.transforms.inputs.shards import Damaged
 
 TEXTS = ["one two", "", None, "née", "last"]
 RAW = [b"one two", b"", None, "née".encode(), b"last"]
@@ -128,7 +129,7 @@ def test_a_row_too_long_is_kept_as_its_head(tmp_path: Path) -> None:
     assert lines == [(texts[0], LIMIT, 0), (b"y" * HEAD, LIMIT + 1, 1), (b"z", 1, 2)]
 
 
-def test_rows_and_bytes_of_the_text_are_told(tmp_path: Path) -> None:
+def test_rows_and_bytes_of_the_text_are_counted(tmp_path: Path) -> None:
     texts = [f"{i:04d}" * 25 for i in range(1000)]
     path = write(tmp_path / "a.parquet", {"text": texts, "other": ["x" * 5000] * 1000})
     shard = make_plan(path, make_settings()).shard
@@ -137,7 +138,7 @@ def test_rows_and_bytes_of_the_text_are_told(tmp_path: Path) -> None:
         assert rows.check() == 100_000
 
 
-def test_a_block_beyond_the_end_of_the_file_is_told_as_damage(tmp_path: Path) -> None:
+def test_a_block_beyond_the_end_of_the_file_is_damage(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", {"text": ["a", "b"]})
     plan: Plan = make_plan(path, make_settings())
     for block in (Block(0, 3, 0, 3), Block(5, 1, 5, 1)):

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from elmo_beam.transforms.normalize import SentenceBlock
 from tests.helpers.blocks import (
     HEAD,
     LIMIT,
+    REASONS,
     make_settings,
     normalized,
     raw_block,
@@ -21,13 +23,11 @@ from tests.helpers.blocks import (
     rows_of,
     write_shard,
 )
-from elmo_beam.transforms.accounts import REASONS
-from elmo_beam.transforms.normalize import SentenceBlock
 
 LONG = b"x" * (LIMIT + 1)
 CASES = [
     ("invalid_utf8", ".txt", b"caf\xe9"),
-    ("invalid_utf8", ".txt", b"\xed\xa0\x80"),  # a surrogate's bytes are no UTF-8
+    ("invalid_utf8", ".txt", b"\xed\xa0\x80"),  # the bytes of a surrogate are not UTF-8
     ("invalid_utf8", ".txt", b"\xc0\x80"),
     ("invalid_utf8", ".txt", "é".encode()[:1]),
     ("invalid_utf8", ".jsonl", b'{"text": "\xff"}'),
@@ -131,17 +131,17 @@ def test_no_more_than_64_kib_of_a_line_is_kept() -> None:
 
 def test_rejects_are_json_whatever_the_line_held() -> None:
     lines = [b"\xff\x00", b'{"text": 1, "key": "\\ud800\\n"}', b'{"key": {"\\udfff": 1}}']
-    block = normalized(raw_block(lines, "json"), make_settings(id_field="key"))
+    block = normalized(raw_block(lines, shard="/in/a.jsonl"), make_settings(id_field="key"))
     kept = [json.loads(json.dumps(reject)) for reject in block.rejects]
     assert [r["id"] for r in kept] == [None, "?\n", '{"?": 1}']
 
 
-@pytest.mark.parametrize("kind", ["text", "json"])
+@pytest.mark.parametrize("shard", ["/in/a.txt", "/in/a.jsonl"])
 @pytest.mark.parametrize(
     "line", [b"", b" ", b"\t\r", "\u2003\u2028".encode(), b"\x0b\x0c\x1c\x85"[:3]]
 )
-def test_a_line_of_white_space_is_blank_and_not_rejected(kind: str, line: bytes) -> None:
-    block = normalized(raw_block([line], kind), make_settings())
+def test_a_line_of_white_space_is_blank_and_not_rejected(shard: str, line: bytes) -> None:
+    block = normalized(raw_block([line], shard=shard), make_settings())
     assert (block.embedded, block.blank, block.rejects, len(block)) == (0, 1, [], 0)
 
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import (
+    COMPARED,
+    LIBRARIES,
+    Settings,
+    read_settings,
+    record_settings,
+)
+from elmo_beam.transforms.inputs.lines import LIMIT_LINE
 from tests.helpers.blocks import make_settings
-from elmo_beam.transforms.files.settings import COMPARED, LIMIT_LINE, Settings
+from tests.helpers.refusal import refused
 
 BASE = make_settings()
 CHANGES: dict[str, Any] = {
     "digest": "f" * 64,
-    "engine": "module",
+    "encoder": "module",
     "precision": "bfloat16",
     "outputs": ("default",),
     "format": "tfrecord",
@@ -40,8 +51,13 @@ def test_every_setting_is_tested_here() -> None:
 
 
 def test_defaults_are_those_of_the_contract() -> None:
-    settings = Settings(digest="x")
-    assert settings.outputs == ("elmo",)
+    settings = Settings()
+    assert (settings.model, settings.encoder, settings.precision) == (
+        "default",
+        "native",
+        "float32",
+    )
+    assert (settings.digest, settings.options, settings.outputs) == ("", {}, ("elmo",))
     assert (settings.format, settings.dtype, settings.block_size) == ("parquet", "float32", 262144)
     assert (settings.normalize, settings.tokenizer, settings.language) == ("nfc", "moses", "en")
     assert (settings.max_tokens, settings.long_sentences) == (5000, "reject")
@@ -73,16 +89,58 @@ def test_settings_survive_their_json() -> None:
         assert back.fingerprint == settings.fingerprint
 
 
-def test_settings_of_another_version_keep_what_is_known() -> None:
-    document = {**BASE.to_json(), "unheard_of": 1}
-    assert Settings.from_json(document) == BASE
-    del document["pad_to"]
-    assert Settings.from_json(document) == BASE
+def test_settings_that_this_version_does_not_know_are_ignored() -> None:
+    assert Settings.from_json({**BASE.to_json(), "unheard_of": 1}) == BASE
 
 
-def test_a_run_from_before_there_was_a_precision_goes_on() -> None:
-    document = replace(BASE, digest="d" * 64).to_json()
-    before = {name: value for name, value in document.items() if name != "precision"}
-    assert Settings.from_json(before).fingerprint == Settings.from_json(document).fingerprint
-    # As it was computed when `precision` came.
-    assert Settings.from_json(before).fingerprint == "dfb47ea0bc885c9e"
+def test_settings_are_recorded_once_with_the_versions_of_all_that_matters(layout: Layout) -> None:
+    record_settings(layout, BASE)
+    assert read_settings(layout) == BASE
+    text = Path(layout.run).read_bytes()
+    assert json.loads(text)["versions"].keys() == set(LIBRARIES)
+    written = os.stat(layout.run).st_mtime_ns
+    record_settings(layout, BASE)
+    assert os.stat(layout.run).st_mtime_ns == written
+    assert Path(layout.run).read_bytes() == text
+
+
+def test_a_moved_model_and_other_memory_are_recorded_again(layout: Layout) -> None:
+    record_settings(layout, BASE)
+    moved = replace(BASE, model="/elsewhere", memory=1)
+    record_settings(layout, moved)
+    assert read_settings(layout) == moved
+
+
+def test_every_setting_that_differs_is_named_with_both_values(layout: Layout) -> None:
+    before = replace(BASE, outputs=("word_emb", "elmo"))
+    record_settings(layout, before)
+    text = Path(layout.run).read_bytes()
+    expected = [
+        f"`{name}` {getattr(BASE, name)}, now {value}"
+        for name, value in CHANGES.items()
+        if name not in ("digest", "outputs")
+    ]
+    expected.append("`outputs` word_emb,elmo, now default")
+    expected.append(f"`model` with digest {'0' * 12}, now {'f' * 12}")
+    with refused(layout.root, "other settings", "another `output`, or `overwrite`", *expected):
+        record_settings(layout, replace(before, **CHANGES))
+    with refused("(`max_tokens` 5000, now 9):"):
+        record_settings(layout, replace(before, max_tokens=9))
+    assert Path(layout.run).read_bytes() == text
+
+
+def test_a_folder_without_a_run_is_not_one(layout: Layout) -> None:
+    with refused(layout.root, "is not a run of elmo-beam", "run.json"):
+        read_settings(layout)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"{}", b"null", b'{"settings": {}}', b'{"settings": 1}', b"\xff"]
+)
+def test_a_damaged_record_is_refused_and_not_overwritten(layout: Layout, text: bytes) -> None:
+    record_settings(layout, BASE)
+    Path(layout.run).write_bytes(text)
+    for attempt in (lambda: read_settings(layout), lambda: record_settings(layout, BASE)):
+        with refused(layout.run, "is damaged", "`overwrite`"):
+            attempt()
+    assert Path(layout.run).read_bytes() == text

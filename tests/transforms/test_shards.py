@@ -1,4 +1,4 @@
-"""Which files `--input` names."""
+"""Which files `inputs` names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.text_stream import check_magic
+from tests.helpers.blocks import write_shard
 from tests.helpers.memory_files import FILES
 from tests.helpers.refusal import refused
-from tests.helpers.blocks import write_shard
-from elmo_beam.transforms.inputs.shards import Damaged, Shard, cause_of, check_magic, expand_inputs, stat_shard
 
 
 @pytest.fixture
@@ -76,22 +77,22 @@ def test_a_glob_works_in_a_folder_whose_name_looks_like_one(
 
 @pytest.mark.parametrize("pattern", ["none.txt", "*.parquet", "nowhere/*.txt", "deep/e?"])
 def test_what_names_no_file_is_refused(folder: Path, pattern: str) -> None:
-    with refused(f"--input {pattern}"):
+    with refused(f"`inputs` {pattern}"):
         expand_inputs(["a.txt", pattern])
 
 
 @pytest.mark.parametrize("pattern", ["deep", "deep/", ".", "deep/er"])
 def test_a_folder_is_refused_with_what_to_write_instead(folder: Path, pattern: str) -> None:
-    with refused(f"--input {pattern} is a folder", "*.txt"):
+    with refused(f"`inputs` {pattern} is a folder", "*.txt"):
         expand_inputs([pattern])
 
 
-def test_a_name_that_is_no_text_is_refused(folder: Path) -> None:
+def test_a_name_that_is_not_text_is_refused(folder: Path) -> None:
     with open(os.fsencode(folder) + b"/caf\xe9.md", "wb") as file:
         file.write(b"text\n")
     (folder / "two\nlines.md").write_bytes(b"text\n")
     for pattern in ("caf*.md", "two*.md"):
-        with refused("--input", "rename the file"):
+        with refused("`inputs`", "rename the file"):
             expand_inputs([pattern])
 
 

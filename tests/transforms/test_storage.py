@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.value_provider import RuntimeValueProvider
 
-from tests.helpers.memory_files import FAILING, FILES
-from tests.helpers.refusal import refused
-from tests.helpers.blocks import embedded_block, make_settings, normalized, raw_block
-from elmo_beam.transforms import storage
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.transforms.accounts import is_done
+from elmo_beam.transforms.files import storage
 from elmo_beam.transforms.files.layout import Layout
-from elmo_beam.transforms.plan import Block, plan_shard
-from elmo_beam.transforms.read import read_blocks
+from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.shards import Shard, expand_inputs, stat_shard
+from elmo_beam.transforms.plan import plan_shard
 from elmo_beam.transforms.write import write_block
+from tests.helpers.blocks import embedded_block, make_settings, normalized, raw_block, read_blocks
+from tests.helpers.memory_files import BREAKING, FAILING, FILES
+from tests.helpers.refusal import refused
 
 REMOTE = "memory://store/out"
 
@@ -28,15 +33,15 @@ def root(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """A folder to write to: one that is not there yet, and a remote one."""
-    FILES.clear()
-    FAILING.clear()
+    for store in (FILES, FAILING, BREAKING):
+        store.clear()
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     yield str(tmp_path / "out") if request.param == "local" else REMOTE
     assert list((tmp_path / "scratch").iterdir()) == []
     assert list(tmp_path.glob("out/.tmp/.*")) == []
-    FILES.clear()
-    FAILING.clear()
+    for store in (FILES, FAILING, BREAKING):
+        store.clear()
 
 
 def test_what_is_written_is_read_listed_and_deleted(root: str) -> None:
@@ -82,7 +87,7 @@ def test_a_file_that_was_not_finished_never_appears(root: str) -> None:
     assert storage.read_bytes(path) == b"before"
 
 
-def test_an_upload_that_breaks_is_told_in_one_line(root: str) -> None:
+def test_an_upload_that_breaks_is_explained_in_one_line(root: str) -> None:
     path = storage.join(REMOTE, "parts", "a")
     FAILING.add(path)
     with refused(path, "the store hung up"):
@@ -90,14 +95,67 @@ def test_an_upload_that_breaks_is_told_in_one_line(root: str) -> None:
     assert not storage.exists(path)
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [4, 8, 9])
+def test_an_upload_that_breaks_in_a_later_chunk_leaves_no_file(
+    root: str, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    monkeypatch.setattr(storage, "UPLOAD_CHUNK", 4)
+    path = storage.join(REMOTE, "parts", "a")
+    BREAKING[path] = sent
+    with refused(f"cannot reach {path}", "the store hung up"):
+        storage.write_bytes(REMOTE, path, b"0123456789")
+    assert FILES == {}
+    BREAKING.clear()
+    storage.write_bytes(REMOTE, path, b"0123456789")
+    assert {path: b"0123456789"} == FILES
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 5, 8, 9])
+def test_a_file_is_uploaded_whole_in_chunks(
+    root: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(storage, "UPLOAD_CHUNK", 4)
+    path, data = storage.join(REMOTE, "a"), bytes(range(size))
+    storage.write_bytes(REMOTE, path, data)
+    assert {path: data} == FILES
+
+
+@pytest.fixture
+def no_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process in which nothing has set options for Beam's filesystems."""
+    monkeypatch.setattr(FileSystems, "_pipeline_options", None)
+    monkeypatch.setattr(RuntimeValueProvider, "runtime_options", None)
+
+
+def test_no_options_are_set_for_the_whole_process(no_options: None, root: str) -> None:
+    storage.write_bytes(REMOTE, f"{REMOTE}/a", b"data")
+    assert storage.read_bytes(f"{REMOTE}/a") == b"data"
+    with suppress(UserError):
+        storage.exists("choosy://store/a")
+    assert FileSystems._pipeline_options is None
+    assert RuntimeValueProvider.runtime_options is None
+
+
+def test_a_filesystem_that_needs_options_is_reached_without_any(no_options: None) -> None:
+    assert not storage.exists("choosy://store/a")
+
+
+def test_the_options_of_the_process_are_those_that_a_filesystem_gets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = PipelineOptions(["--s3_region_name=eu-west-1"])
+    monkeypatch.setattr(FileSystems, "_pipeline_options", options)
+    assert storage.filesystem("choosy://store/a")._options is options
+
+
+def test_a_folder_that_cannot_be_written_is_explained_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     root = str(tmp_path / "file" / "out")
     with refused(f"cannot write {root}/a", "Not a directory"):
         storage.write_bytes(root, f"{root}/a", b"data")
 
 
-def test_an_unknown_filesystem_is_told_in_one_line() -> None:
+def test_an_unknown_filesystem_is_explained_in_one_line() -> None:
     for attempt in (storage.exists, storage.read_bytes, storage.list_names, storage.delete):
         with refused("cannot reach nowhere://x/a"):
             attempt("nowhere://x/a")

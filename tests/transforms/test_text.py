@@ -1,4 +1,4 @@
-"""One line to its sentences' tokens."""
+"""A line of text to the tokens of its sentences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.helpers.refusal import refused
+from elmo_beam.transforms.inputs.lines import Rejected
+from elmo_beam.transforms.text import Sentence, TextReader, normalize_nfc
+from elmo_beam.transforms.tokenizers import check_language
 from tests.helpers.blocks import LIMIT, make_settings
-from elmo_beam.transforms.text import Rejected, Sentence, TextReader, check_language, normalize_nfc
+from tests.helpers.refusal import refused
 
 SPACES = [chr(c) for c in range(sys.maxunicode + 1) if chr(c).isspace()]
 CONTROLS = [chr(c) for c in range(0x100) if unicodedata.category(chr(c)) == "Cc"]
@@ -35,7 +37,7 @@ def tokens(text: str, **changes: Any) -> list[list[str]]:
 
 
 def slow_nfc(text: str) -> str:
-    """Control characters that are no white space go; then NFC; then one space for each run."""
+    """Remove controls other than white space; then NFC; then one space for each run of spaces."""
     kept = "".join(c for c in text if c.isspace() or unicodedata.category(c) != "Cc")
     words, word = [], ""
     for c in unicodedata.normalize("NFC", kept) + " ":
@@ -48,7 +50,7 @@ def slow_nfc(text: str) -> str:
 
 
 @given(st.text(CHARACTERS))
-@example("a\0\u0301")  # what a control character parted is composed
+@example("a\0\u0301")  # what a control character separated is composed
 @example(" a \x01 b\x85\u2028\t")
 @example("\x7f")
 def test_nfc_is_the_definition_and_a_fixed_point(text: str) -> None:
@@ -92,7 +94,7 @@ def test_the_language_changes_what_moses_splits() -> None:
 def test_a_language_that_moses_does_not_know_is_refused() -> None:
     check_language("en")
     check_language("fi")
-    with refused("--language xx"):
+    with refused("`language` xx", "de, "):
         check_language("xx")
 
 

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 
 from elmo_beam.elmo.backend import tf
-from tests.helpers.blocks import TINY, embedded_block, make_settings, normalized, raw_block
-from elmo_beam.transforms.outputs.parquet import FORMATS
-from elmo_beam.transforms.outputs.schema import part_schema
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.outputs.tfrecord import parse
+from elmo_beam.transforms.outputs.formats import output_format
+from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.outputs.tfrecord import parse_tfrecord
+from tests.helpers.blocks import embedded_block, make_settings, normalized, raw_block
 
 LINES = [b"a first sentence", b"\xff", "zweite Zeile, größer. Dritte.".encode(), b"end"]
+TFRECORD = output_format("tfrecord")
 TOKEN_OUTPUTS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
 DIMS = {"word_emb": 3, "lstm_outputs1": 6, "lstm_outputs2": 6, "elmo": 6, "default": 6}
 
@@ -25,14 +26,14 @@ def written(path: Path, lines: list[bytes] = LINES, **changes: Any) -> tuple[pa.
     """Write a part of these lines; its rows."""
     run = make_settings(**{"format": "tfrecord", "split_sentences": True, **changes})
     table = embedded_block(normalized(raw_block(lines, shard="/in/a:b.txt"), run), run).part
-    FORMATS["tfrecord"].write(table, run, str(path))
+    TFRECORD.write(table, run, str(path))
     return table, run
 
 
 def read(path: Path, outputs: tuple[str, ...]) -> list[dict[str, Any]]:
     """The records as `tf.data` gives them."""
     dims = {name: DIMS[name] for name in outputs}
-    dataset = tf.data.TFRecordDataset(str(path)).map(lambda record: parse(record, dims))
+    dataset = tf.data.TFRecordDataset(str(path)).map(lambda record: parse_tfrecord(record, dims))
     return list(dataset.as_numpy_iterator())
 
 
@@ -88,27 +89,32 @@ def test_examples_of_default_alone_are_parsed(tmp_path: Path) -> None:
 
 def test_padded_records_can_be_batched(tmp_path: Path) -> None:
     table, _ = written(tmp_path / "a", outputs=("elmo",), pad_to=9)
-    dataset = tf.data.TFRecordDataset(str(tmp_path / "a")).map(lambda r: parse(r, {"elmo": 6}))
+    dataset = tf.data.TFRecordDataset(str(tmp_path / "a")).map(
+        lambda r: parse_tfrecord(r, {"elmo": 6})
+    )
     [batch] = dataset.batch(10).as_numpy_iterator()
     assert batch["elmo"].shape == (len(table), 9, 6)
     assert batch["tokens"].shape == (len(table), 9)
 
 
 @pytest.mark.parametrize("pad_to", [None, 9])
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("outputs", [("elmo", "default"), ("default",), ("word_emb",)])
 def test_what_is_read_back_is_what_was_written(
-    tmp_path: Path, outputs: tuple[str, ...], dtype: str, pad_to: int | None
+    tmp_path: Path, outputs: tuple[str, ...], pad_to: int | None
 ) -> None:
-    table, run = written(tmp_path / "a", outputs=outputs, dtype=dtype, pad_to=pad_to)
-    back = FORMATS["tfrecord"].read(str(tmp_path / "a"), run)
+    assert TFRECORD.dtypes == ("float32",)
+    table, run = written(tmp_path / "a", outputs=outputs, pad_to=pad_to)
+    back = TFRECORD.read(str(tmp_path / "a"), run, None)
     tokens = [] if outputs == ("default",) else ["tokens"]
-    names = ["shard", "offset", "sentence", "num_tokens", *tokens, *outputs]
-    assert sorted(back.column_names) == sorted(names)
+    names = ["shard", "offset", "sentence", *tokens, "num_tokens", *outputs]
+    assert back.column_names == names == TFRECORD.columns(run)
+    some = [outputs[-1], "offset"]
+    assert back.schema == pa.schema([part_schema(run).field(name) for name in names])
+    assert TFRECORD.read(str(tmp_path / "a"), run, some).equals(back.select(some))
     for got, row in zip(back.to_pylist(), table.to_pylist(), strict=True):
         for name in names:
             if name in DIMS:
-                assert np.array_equal(np.array(got[name], dtype), np.array(row[name], dtype))
+                assert np.array_equal(np.float32(got[name]), np.float32(row[name]))
             else:
                 assert got[name] == row[name]
 
@@ -116,7 +122,7 @@ def test_what_is_read_back_is_what_was_written(
 def test_more_rows_than_one_batch_keep_their_order(tmp_path: Path) -> None:
     lines = [b"line %d of many" % i for i in range(200)]
     table, run = written(tmp_path / "a", lines, outputs=("elmo",))
-    back = FORMATS["tfrecord"].read(str(tmp_path / "a"), run)
+    back = TFRECORD.read(str(tmp_path / "a"), run, None)
     assert back["tokens"].to_pylist() == table["tokens"].to_pylist()
     assert np.array_equal(
         np.concatenate([np.float32(v) for v in back["elmo"].to_pylist()]),
@@ -126,11 +132,11 @@ def test_more_rows_than_one_batch_keep_their_order(tmp_path: Path) -> None:
 
 def test_an_empty_part_has_no_records(tmp_path: Path) -> None:
     run = make_settings(format="tfrecord")
-    empty = part_schema(run, TINY).empty_table()
-    FORMATS["tfrecord"].write(empty, run, str(tmp_path / "a"))
+    empty = part_schema(run).empty_table()
+    TFRECORD.write(empty, run, str(tmp_path / "a"))
     assert (tmp_path / "a").exists()
     assert read(tmp_path / "a", ("elmo",)) == []
-    assert FORMATS["tfrecord"].read(str(tmp_path / "a"), run).num_rows == 0
+    assert TFRECORD.read(str(tmp_path / "a"), run, None).num_rows == 0
 
 
 def test_a_damaged_record_is_seen_when_it_is_read(tmp_path: Path) -> None:
@@ -139,4 +145,4 @@ def test_a_damaged_record_is_seen_when_it_is_read(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     (tmp_path / "a").write_bytes(data)
     with pytest.raises(tf.errors.DataLossError):
-        FORMATS["tfrecord"].read(str(tmp_path / "a"), run)
+        TFRECORD.read(str(tmp_path / "a"), run, None)

@@ -6,25 +6,27 @@ import errno
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers.refusal import refused
+from elmo_beam.transforms.accounts import is_done, read_accounts
+from elmo_beam.transforms.embed import EmbeddedBlock
+from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.outputs import parquet
+from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
+from elmo_beam.transforms.write import file_digest, write_block
 from tests.helpers.blocks import (
     embedded_block,
     make_settings,
     normalized,
     raw_block,
 )
-from elmo_beam.transforms.accounts import is_done, read_accounts
-from elmo_beam.transforms.embed import EmbeddedBlock
-from elmo_beam.transforms.outputs.parquet import FORMATS, Format
-from elmo_beam.transforms.files.layout import Layout
-from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.write import file_digest, write_block
+from tests.helpers.refusal import refused
 
 RUN = make_settings(outputs=("elmo", "default"))
 LINES = [b"one two", b"", b"\xff", b"three", b"\xfe\xff"]
@@ -72,7 +74,7 @@ def test_a_block_is_written_as_rejects_part_and_accounts(layout: Layout) -> None
     assert is_done(layout, RUN, embedded.block.key)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", OUTPUT_FORMATS)
 def test_a_block_without_rows_or_rejects_still_has_a_part(layout: Layout, name: str) -> None:
     run = make_settings(outputs=("elmo", "default"), format=name)
     embedded = block_of([b"", b" "], run=run)
@@ -80,7 +82,8 @@ def test_a_block_without_rows_or_rejects_still_has_a_part(layout: Layout, name: 
     stem = embedded.block.key.stem
     assert files_in(layout.root) == [f"blocks/{stem}.json", f"parts/{stem}.{name}"]
     assert (accounts.rows, accounts.blank, accounts.rejects_sha256) == (0, 2, "")
-    assert FORMATS[name].read(f"{layout.parts}/{stem}.{name}", run).num_rows == 0
+    part = f"{layout.parts}/{stem}.{name}"
+    assert output_format(name).read(part, run, None).num_rows == 0
 
 
 def failing(table: pa.Table, settings: Settings, path: str) -> None:
@@ -94,14 +97,14 @@ def test_where_the_part_cannot_be_written_nothing_of_it_and_no_accounts_are_ther
 ) -> None:
     embedded = block_of(LINES)
     stem = embedded.block.key.stem
-    whole = FORMATS["parquet"]
-    monkeypatch.setitem(FORMATS, "parquet", Format(failing, whole.read))
+    whole = parquet.FORMAT
+    monkeypatch.setattr(parquet, "FORMAT", replace(whole, write=failing))
     with refused(f"{layout.parts}/{stem}.parquet", "No space left on device"):
         write_block(layout, RUN, embedded)
     assert files_in(layout.root) == [f"rejects/{stem}.jsonl"]
     assert not is_done(layout, RUN, embedded.block.key)
 
-    monkeypatch.setitem(FORMATS, "parquet", whole)
+    monkeypatch.setattr(parquet, "FORMAT", whole)
     write_block(layout, RUN, embedded)
     assert is_done(layout, RUN, embedded.block.key)
 
@@ -113,7 +116,7 @@ def test_a_failure_leaves_the_part_of_before_as_it_was(
     stem = embedded.block.key.stem
     write_block(layout, RUN, embedded)
     before = file_digest(f"{layout.parts}/{stem}.parquet")
-    monkeypatch.setitem(FORMATS, "parquet", Format(failing, FORMATS["parquet"].read))
+    monkeypatch.setattr(parquet, "FORMAT", replace(parquet.FORMAT, write=failing))
     with refused("No space left"):
         write_block(layout, RUN, block_of([b"other text"]))
     assert file_digest(f"{layout.parts}/{stem}.parquet") == before
@@ -125,7 +128,7 @@ def test_the_order_is_rejects_part_accounts_and_each_appears_complete(
 ) -> None:
     embedded = block_of(LINES)
     stem = embedded.block.key.stem
-    replace = os.replace
+    move = os.replace
     order: list[str] = []
 
     def watched(source: str, target: str) -> None:
@@ -135,7 +138,7 @@ def test_the_order_is_rejects_part_accounts_and_each_appears_complete(
         assert not os.path.exists(target)
         assert Path(source).parent == Path(layout.root, ".tmp")
         assert Path(source).name.startswith(".")
-        replace(source, target)
+        move(source, target)
         order.append(folder)
 
     monkeypatch.setattr(os, "replace", watched)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
-from importlib import metadata
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
@@ -129,4 +128,6 @@ def _shown(name: str, value: Any) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of ourselves and of what the vectors depend on."""
+    from importlib import metadata  # slow, for --help
+
     return {name: metadata.version(name) for name in LIBRARIES}

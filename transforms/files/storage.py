@@ -30,20 +30,9 @@ def is_remote(path: str) -> bool:
 
 def filesystem(path: str) -> Any:
     """Beam's filesystem for a URL. Beam is imported only where something is remote."""
-    from apache_beam.io.filesystem import FileSystem
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
+    from elmo_beam.transforms import beam_internals
 
-    try:
-        return FileSystems.get_filesystem(path)
-    except ValueError:
-        # Some (S3) need options. A command has set them; where nobody has, empty ones will do, for
-        # this call only, since set_options would change the caller's whole process.
-        scheme = FileSystems.get_scheme(path)
-        for cls in FileSystem.get_all_subclasses():
-            if cls.scheme() == scheme:
-                return cls(pipeline_options=PipelineOptions([]))
-        raise
+    return beam_internals.filesystem(path)
 
 
 @contextmanager

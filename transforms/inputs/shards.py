@@ -59,18 +59,18 @@ def expand_inputs(patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         files = _remote_files(pattern) if is_remote(pattern) else _local_files(pattern)
         if not files:
-            raise UserError(f"`input` {pattern} matches no file: check the path, or quote the glob")
+            raise UserError(f"`inputs` {pattern} matches no file: check the path, quote the glob")
         found.update(files)
     for path in found:
         if not path.isprintable():
-            raise UserError(f"`input` {path!r} is not a printable UTF-8 name: rename the file")
+            raise UserError(f"`inputs` {path!r} is not a printable UTF-8 name: rename the file")
     return sorted(found)
 
 
 def _local_files(pattern: str) -> list[str]:
     path = os.path.abspath(pattern)
     if os.path.isdir(path):
-        raise UserError(f"`input` {pattern} is a folder: name its files, as in '{pattern}/*.txt'")
+        raise UserError(f"`inputs` {pattern} is a folder: name its files, as in '{pattern}/*.txt'")
     if os.path.lexists(path):
         return [path]
     # Not the absolute pattern: the current folder's own name may look like a glob.

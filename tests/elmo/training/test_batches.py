@@ -1,4 +1,4 @@
-"""Sentences to batches: each once, of like length, both ways, no padding among the targets."""
+"""Batches: each sentence once, similar lengths together, no padding among the targets."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_another_seed_gives_other_batches() -> None:
     assert (first != second).any()
 
 
-def test_batches_hold_sentences_of_like_length() -> None:
+def test_batches_are_of_sentences_of_similar_length() -> None:
     lengths = np.random.default_rng(0).integers(1, 100, 2000)
     steps = sum(
         len(b) * (lengths[b].max() + 1)

@@ -123,7 +123,8 @@ def test_gradients_of_all_arrays_are_the_numerical_ones() -> None:
     def loss(*values: tf.Tensor) -> tf.Tensor:
         own = LanguageModel(SMALL, {})
         own.arrays = dict(zip(names, values, strict=True))
-        states = own.states(*tensors(batch)[:3], dropout=0.3, seed=7)
+        characters, tokens, positions, _ = tensors(batch)
+        states = own.states(characters, tokens, positions, dropout=0.3, seed=7)
         return own.sampled_loss(states, tf.constant(batch.targets), samples, expected)
 
     point = [tf.constant(model.arrays[name].numpy()) for name in names]
@@ -136,11 +137,11 @@ def test_gradients_of_all_arrays_are_the_numerical_ones() -> None:
         for _ in range(3):  # along three random directions
             direction = rng.normal(size=point[i].shape)
             direction /= np.linalg.norm(direction)
-            beside = [
+            nearby = [
                 float(loss(*point[:i], point[i] + sign * 1e-6 * direction, *point[i + 1 :]))
                 for sign in (-1, 1)
             ]
-            numeric = (beside[1] - beside[0]) / 2e-6
+            numeric = (nearby[1] - nearby[0]) / 2e-6
             exact = float(tf.reduce_sum(tf.convert_to_tensor(gradients[i]) * direction))
             assert exact != 0, name
             assert exact == pytest.approx(numeric, rel=1e-4, abs=1e-8), name
@@ -148,10 +149,11 @@ def test_gradients_of_all_arrays_are_the_numerical_ones() -> None:
 
 def test_dropout_drops_by_its_seed() -> None:
     model, batch = model_of(SMALL), batch_of(SMALL)
-    arguments = tensors(batch)[:3]
+    characters, tokens, positions, _ = tensors(batch)
 
     def states(rate: float, seed: int) -> np.ndarray:
-        return np.concatenate([s.numpy() for s in model.states(*arguments, rate, seed)])
+        found = model.states(characters, tokens, positions, rate, seed)
+        return np.concatenate([s.numpy() for s in found])
 
     np.testing.assert_array_equal(states(0.5, 1), states(0.5, 1))
     assert (states(0.5, 1) != states(0.5, 2)).mean() > 0.3
@@ -159,19 +161,19 @@ def test_dropout_drops_by_its_seed() -> None:
     assert (states(0.0, 1) != 0).all()
 
 
-def test_samples_are_drawn_as_often_as_they_say() -> None:
+def test_samples_are_drawn_as_often_as_expected() -> None:
     words, n, draws = 50, 10, 3000
-    seen, told = np.zeros(words), np.zeros(words)
+    seen, wanted = np.zeros(words), np.zeros(words)
     for seed in range(draws):
         samples, expected = draw_samples(words, n, (seed,))
         assert len(samples) == n == len(set(samples.tolist()))
         assert samples.min() >= 0 and samples.max() < words
         seen[samples] += 1
-        told += expected
-    np.testing.assert_allclose(seen / draws, told / draws, atol=0.03)
+        wanted += expected
+    np.testing.assert_allclose(seen / draws, wanted / draws, atol=0.03)
 
 
-def test_where_half_of_the_words_are_asked_for_all_are_given() -> None:
+def test_if_half_of_the_words_are_asked_for_all_are_given() -> None:
     samples, expected = draw_samples(20, 10, (1,))
     assert samples.tolist() == list(range(20)) and expected.tolist() == [1.0] * 20
     assert len(draw_samples(21, 10, (1,))[0]) == 10

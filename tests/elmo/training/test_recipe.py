@@ -10,12 +10,12 @@ from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.training.recipe import Recipe, parse_recipe
 
 
-def test_what_is_not_said_is_ours() -> None:
+def test_what_is_left_out_has_our_value() -> None:
     assert parse_recipe('{"n_epochs": 10, "learning_rate": 0.2}', "options.json") == Recipe()
 
 
-def test_what_is_said_holds_and_comes_back() -> None:
-    said = {
+def test_what_is_stated_is_used_and_written_back() -> None:
+    stated = {
         "dropout": 0.0,
         "all_clip_norm_val": 1,
         "n_negative_samples_batch": 64,
@@ -23,8 +23,8 @@ def test_what_is_said_holds_and_comes_back() -> None:
         "learning_rate_adam": 0.01,
         "batch_tokens": 100,
     }
-    recipe = parse_recipe(json.dumps(said), "options.json")
-    assert recipe.to_json() == said
+    recipe = parse_recipe(json.dumps(stated), "options.json")
+    assert recipe.to_json() == stated
 
 
 @pytest.mark.parametrize(

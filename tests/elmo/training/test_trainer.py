@@ -1,4 +1,4 @@
-"""Steps of training: they learn, and go on from a checkpoint as if they had not stopped."""
+"""Training steps: the model learns, and resumes from a checkpoint as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_it_learns_and_the_average_follows(batch: Batch) -> None:
         assert last * 0.8 < averaged < first / 2
 
 
-def test_from_a_checkpoint_it_goes_on_as_if_unbroken(batch: Batch) -> None:
+def test_it_resumes_from_a_checkpoint_as_if_unbroken(batch: Batch) -> None:
     unbroken, begun, resumed = new_trainer(), new_trainer(), new_trainer()
     for number in range(1, 7):
         unbroken.step(batch, number, 0.01)
@@ -66,7 +66,7 @@ def test_from_a_checkpoint_it_goes_on_as_if_unbroken(batch: Batch) -> None:
         assert moved > 0, f"{name} is no longer trained"
 
 
-def test_the_gradients_norm_is_held(batch: Batch) -> None:
+def test_the_gradients_norm_is_clipped(batch: Batch) -> None:
     """Adam's first moment after one step is a tenth of the gradient."""
     trainer = new_trainer(replace(RECIPE, all_clip_norm_val=0.01))
     trainer.step(batch, 1, 0.01)
@@ -108,11 +108,11 @@ def test_a_short_training_rises_for_a_tenth_and_one_step_is_one() -> None:
     assert learning_rate(1.0, 0, 1000, 1000) == 1.0
 
 
-def test_gradients_that_are_not_finite_are_told(batch: Batch) -> None:
+def test_gradients_that_are_not_finite_are_reported(batch: Batch) -> None:
     """The loss before the step may be finite all the same."""
     trainer = new_trainer()
     w = trainer.model.arrays["softmax/W"]
-    w.assign(w * 1e25)  # whose square is past float32
+    w.assign(w * 1e25)  # the square is too large for float32
     states = trainer.model.states(*tensors(batch)[:3])
     samples, expected = draw_samples(len(VOCABULARY), 9, (0,))
     loss = trainer.model.sampled_loss(states, batch.targets, tf.constant(samples), expected)

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.training.vocabulary import read_softmax, softmax_bytes, target_ids, vocabulary_of
+from elmo_beam.elmo.training.vocabulary import (
+    read_softmax,
+    softmax_bytes,
+    target_ids,
+    vocabulary_of,
+)
 from tests.helpers.command import SMALL
 
 SPECIAL = ["<S>", "</S>", "<UNK>"]
 
 
-def test_words_stand_by_falling_frequency() -> None:
+def test_words_are_in_order_of_falling_frequency() -> None:
     tokens = ["rare", "often", "twice", "also", "never", "a\nline", "<S>"]
     counts = np.array([1, 3, 2, 2, 0, 4, 1])
     assert vocabulary_of(tokens, counts, 100) == [*SPECIAL, "often", "twice", "also", "rare"]
@@ -68,5 +73,5 @@ def test_one_that_cannot_be_right(tmp_path: Path, fault: str) -> None:
 
 def test_one_of_another_model(tmp_path: Path) -> None:
     write(tmp_path, SPECIAL, rows=9)
-    with pytest.raises(UserError, match="not of one model"):
+    with pytest.raises(UserError, match="not from the same model"):
         read_softmax(tmp_path, SMALL)

@@ -1,4 +1,4 @@
-"""What a run reports of itself."""
+"""The figures of a session: the peak memory of the command's own processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 LARGE = 1 << 29  # bytes; a process with the package and no model takes a fifth of it
-OWN_PEAK = "from pipeline.report import peak_memory; print(peak_memory())"
+OWN_PEAK = "from elmo_beam.pipeline.job.session import peak_memory; print(peak_memory())"
 
 
 def printed(code: str) -> int:

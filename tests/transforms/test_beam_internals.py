@@ -1,0 +1,57 @@
+"""What Beam keeps to itself and we use all the same: each use of it does what it is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.testing.util import assert_that, equal_to
+
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.transforms.beam_internals import text_columns_inference, unknown_flags
+from elmo_beam.transforms.inference import ElmoEmbeddings
+from tests.helpers.blocks import local_pipeline, tiny_model
+from tests.helpers.refusal import refused
+
+KNOWN = ["--flink_master", "--direct_num_workers", "--runner", "--s3_region_name", "--job_name"]
+
+
+def test_flags_that_beam_knows_are_known_and_others_are_named() -> None:
+    flags = ["--flink_master=host:8081", "--direct_num_workers", "2", "--runner=FlinkRunner"]
+    rest, known = unknown_flags(flags)
+    assert rest == []
+    assert set(KNOWN) <= set(known)
+    assert known == sorted(known)
+    assert len(known) > 100
+    assert unknown_flags([*flags, "--flink_mastre=x"])[0] == ["--flink_mastre=x"]
+    assert unknown_flags(["--flink_mas=x", "stray"])[0] == ["--flink_mas=x", "stray"]
+
+
+@pytest.mark.parametrize("flags", [["--direct_num_workers=x"], ["--direct_num_workers", "x"]])
+def test_a_value_that_a_flag_of_beams_cannot_have_is_refused(
+    flags: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        unknown_flags(flags)
+    with refused("--direct_num_workers", "'x'", "a flag of Beam's"):
+        raise caught.value
+    assert capfd.readouterr() == ("", "")
+
+
+def test_text_columns_are_replaced_by_what_the_handler_gives(model_folder: Path) -> None:
+    encoder = Encoder(tiny_model(model_folder))
+    texts = {"a": "one two", "b": "three"}
+    want = [encoder.encode([text.split()], ["default"])["default"][0] for text in texts.values()]
+    manager = ElmoEmbeddings(["a", "b"], model=str(model_folder))
+
+    def compared(row: dict[str, Any]) -> tuple[int, bool]:
+        found = [np.array(row[name]) for name in texts]
+        return row["n"], all(np.allclose(f, w, atol=1e-5) for f, w in zip(found, want, strict=True))
+
+    with local_pipeline() as pipeline:
+        rows = pipeline | beam.Create([{"n": 7, **texts}]) | text_columns_inference(manager)
+        assert_that(rows | beam.Map(compared), equal_to([(7, True)]))

@@ -1,0 +1,136 @@
+"""Raw strings to vectors: those of the encoder on the tokens that the job makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.transforms import text_encoder
+from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text_encoder import TextEncoder
+from tests.helpers.blocks import make_settings, tiny_model
+from tests.helpers.refusal import refused
+
+TEXTS = ["Mr. Fox\tsaid: “don't”!", "", "The river  bank.", " \u2003", "one", "The river bank."]
+OUTPUTS = {"word_emb": 3, "lstm_outputs1": 6, "lstm_outputs2": 6, "elmo": 6, "default": 6}
+
+
+@pytest.fixture(scope="module")
+def encoder(model_folder: Path) -> TextEncoder:
+    """A text encoder of the tiny model."""
+    tiny_model(model_folder)
+    return TextEncoder(str(model_folder))
+
+
+def expected(folder: Path, texts: list[str], output: str, **settings: Any) -> list[np.ndarray]:
+    """Each text's vectors by the encoder alone, on the tokens that the job makes of it."""
+    reader = TextReader(make_settings(long_sentences="truncate", **settings))
+    native = Encoder(tiny_model(folder))
+    found = []
+    for text in texts:
+        tokens = [token for sentence in reader.sentences(text) for token in sentence.tokens]
+        vectors = native.encode([tokens], [output])[output]
+        found.append(vectors[0] if output == "default" else vectors)
+    return found
+
+
+def assert_same(got: list[np.ndarray], want: list[np.ndarray]) -> None:
+    """One float32 array per text, within 1e-5."""
+    assert isinstance(got, list)
+    assert [array.shape for array in got] == [array.shape for array in want]
+    for array, values in zip(got, want, strict=True):
+        assert array.dtype == np.float32
+        np.testing.assert_allclose(array, values, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_vectors_are_the_encoders_on_the_jobs_tokens(
+    encoder: TextEncoder, model_folder: Path, output: str
+) -> None:
+    got = encoder.encode(TEXTS, output)
+    assert_same(got, expected(model_folder, TEXTS, output))
+    assert encoder.dim(output) == OUTPUTS[output] == got[0].shape[-1]
+    for i in (1, 3):  # without a token
+        assert got[i].shape == ((6,) if output == "default" else (0, OUTPUTS[output]))
+        assert not got[i].any()
+
+
+def test_the_sentences_vector_is_the_default(encoder: TextEncoder) -> None:
+    assert_same(encoder.encode(TEXTS), encoder.encode(TEXTS, "default"))
+    assert encoder.dim() == 6
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"tokenizer": "whitespace"},
+        {"language": "fr"},
+        {"max_tokens": 2},
+        {"tokenizer": "whitespace", "max_tokens": 1},
+    ],
+)
+def test_the_tokenizer_is_the_one_asked_for(model_folder: Path, arguments: dict[str, Any]) -> None:
+    texts = ["L'amour, toujours l'amour.", *TEXTS]
+    tiny_model(model_folder)
+    got = TextEncoder(str(model_folder), **arguments).encode(texts, "elmo")
+    assert_same(got, expected(model_folder, texts, "elmo", **arguments))
+
+
+@pytest.mark.parametrize("output", ["default", "elmo"])
+@pytest.mark.parametrize("show", [False, True])
+def test_texts_are_encoded_some_at_a_time(
+    encoder: TextEncoder,
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    output: str,
+    show: bool,
+) -> None:
+    monkeypatch.setattr(text_encoder, "TEXTS_AT_ONCE", 4)
+    got = encoder.encode(TEXTS, output, show_progress_bar=show)
+    assert_same(got, expected(model_folder, TEXTS, output))
+    assert ("100%" in capfd.readouterr().err) == show
+
+
+def test_any_sequence_of_texts_is_taken_an_empty_one_too(encoder: TextEncoder) -> None:
+    assert_same(encoder.encode(tuple(TEXTS)), encoder.encode(TEXTS))
+    for show in (False, True):
+        assert encoder.encode([], "elmo", show_progress_bar=show) == []
+
+
+def test_a_single_string_is_refused(encoder: TextEncoder) -> None:
+    with pytest.raises(ArgumentError, match="`texts` is a single string"):
+        encoder.encode("one text")
+
+
+@pytest.mark.parametrize("texts", [TEXTS, []])
+def test_an_output_that_the_model_lacks_is_refused(encoder: TextEncoder, texts: list[str]) -> None:
+    with pytest.raises(ArgumentError, match=r"no 'lstm_outputs3'.*lstm_outputs2, elmo, default"):
+        encoder.encode(texts, "lstm_outputs3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"tokenizer": "spacy"}, "`tokenizer` 'spacy'"),
+        ({"language": "xx"}, "`language` xx"),
+        ({"max_tokens": 0}, "`max_tokens` 0"),
+        ({"precision": "float16"}, "`precision` 'float16'"),
+    ],
+)
+def test_a_wrong_argument_is_refused(
+    model_folder: Path, arguments: dict[str, Any], named: str
+) -> None:
+    tiny_model(model_folder)
+    with pytest.raises(ArgumentError, match=named):
+        TextEncoder(str(model_folder), **arguments)
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with refused("no model folder", tmp_path / "none"):
+        TextEncoder(str(tmp_path / "none"))
