@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from elmo_beam.elmo.process import is_claimed, quiet_stderr
 
+
+def set_up() -> None:
+    """Change what holds for the whole process, which must be ours."""
+    tf.get_logger().setLevel("ERROR")
+    # TF32 rounds matrix products to 10 bits, so vectors would depend on the machine.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
 with quiet_stderr():
     import tensorflow as tf
 
     if is_claimed():
-        tf.get_logger().setLevel("ERROR")
-        # TF32 rounds matrix products to 10 bits, so vectors would depend on the machine.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        set_up()
         tf.zeros([])  # the first operation looks for devices, and reports what it finds
 
-__all__ = ["tf"]
+__all__ = ["set_up", "tf"]

@@ -7,6 +7,7 @@ error without TensorFlow's start-up lines. Only a process that has been claimed 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,8 @@ def claim_process() -> None:
     _claimed = True
     # Users see one line per event, and those lines are ours.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if backend := sys.modules.get("elmo_beam.elmo.backend"):  # it looked when it was imported
+        backend.set_up()
 
 
 def is_claimed() -> bool:

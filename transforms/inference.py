@@ -15,6 +15,7 @@ from elmo_beam.elmo.formats.handles import DEFAULT_MODEL
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.transforms.beam_internals import text_columns_inference
 from elmo_beam.transforms.text_encoder import TextEncoder, text_encoder_settings
+from elmo_beam.transforms.worker_process import claim_worker_process
 
 
 class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
@@ -51,6 +52,7 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
 
     def load_model(self) -> TextEncoder:
         """The model behind the handle; UserError if there is none."""
+        claim_worker_process()
         return TextEncoder(self._model, **self._arguments)  # type: ignore[arg-type]
 
     def run_inference(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -13,7 +12,6 @@ from apache_beam.transforms.window import GlobalWindows
 
 from elmo_beam.elmo.encoder.passes import SentenceEncoder
 from elmo_beam.elmo.formats.handles import load_sentence_encoder
-from elmo_beam.elmo.process import claim_process
 from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.embed import EmbeddedBlock, embed_block
 from elmo_beam.transforms.files.layout import Layout
@@ -23,9 +21,9 @@ from elmo_beam.transforms.plan import Span, plan_shard, spans_of
 from elmo_beam.transforms.read import read_span
 from elmo_beam.transforms.text import TextReader
 from elmo_beam.transforms.worker_errors import user_errors_marked
+from elmo_beam.transforms.worker_process import claim_worker_process
 from elmo_beam.transforms.write import write_block
 
-BEAM_WORKER = "CONTROL_API_SERVICE_DESCRIPTOR"  # set where Beam has started the process
 T = TypeVar("T")
 
 
@@ -73,8 +71,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
 
     def load_model(self) -> SentenceEncoder:
         """The run's model; WorkerError if it is not the one that the command saw."""
-        if BEAM_WORKER in os.environ:
-            claim_process()
+        claim_worker_process()
         s = self._settings
         with user_errors_marked():
             return load_sentence_encoder(

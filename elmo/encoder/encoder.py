@@ -26,7 +26,8 @@ SIZES_PER_OCTAVE = 32  # of a level or a vocabulary
 class Encoder:
     """ELMo in native TensorFlow, with zero state at the start of every sentence.
 
-    A sentence's vectors do not depend on what is encoded with it, within 1e-5.
+    A sentence's vectors do not depend on what is encoded with it, within 1e-5. (On a GPU only if
+    TensorFlow's TF32 is off, which is the caller's to decide.)
     """
 
     def __init__(

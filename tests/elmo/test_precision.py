@@ -10,7 +10,7 @@ import pytest
 from elmo_beam.elmo.encoder import precision
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.precision import check_precision
-from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import load_sentence_encoder, read_weights
 from elmo_beam.elmo.model.outputs import output_names
 from tests.elmo.test_encoder import SHAPES
@@ -57,6 +57,16 @@ def test_the_default_model_is_within_one_hundredth_of_float32() -> None:
         assert (error > 1e-5) == (name != "word_emb"), "token vectors stay float32, LSTMs do not"
 
 
+def emulated() -> bool:
+    """Whether bfloat16 is refused here: the kernels that stand in for it round differently."""
+    try:
+        check_precision("bfloat16")
+    except UserError:
+        return True
+    return False
+
+
+@pytest.mark.skipif(emulated(), reason="this processor has no products in bfloat16")
 @pytest.mark.parametrize(("word", "times"), [("very", 50), ("ha", 200), ("1", 400), (".", 1000)])
 def test_a_word_over_and_over_stays_within_one_hundredth_too(word: str, times: int) -> None:
     """Forget gates near 1 matter there: rounded, cells would keep everything or decay too soon."""
@@ -103,5 +113,5 @@ def test_it_is_taken_where_the_processor_has_it(
 
 
 def test_another_one_is_refused() -> None:
-    with pytest.raises(UserError, match="'float16' must be one of float32, bfloat16"):
+    with pytest.raises(ArgumentError, match="'float16' must be one of float32, bfloat16"):
         check_precision("float16")

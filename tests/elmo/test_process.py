@@ -79,3 +79,13 @@ print(tf.config.experimental.tensor_float_32_execution_enabled())
     assert done.stdout.strip() == str(rounded)
     if claim:
         assert done.stderr == ""
+
+
+def test_a_claim_counts_after_tensorflow_was_imported_too() -> None:
+    code = (
+        "from elmo_beam.elmo.backend import tf; from elmo_beam.elmo.process import claim_process; "
+        "enabled = tf.config.experimental.tensor_float_32_execution_enabled; "
+        "before = enabled(); claim_process(); print(before, enabled())"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "False"]

@@ -28,7 +28,9 @@ from elmo_beam.elmo.model.weights import checked_weights
 from elmo_beam.pipeline.cli import run
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRESS = re.compile(r"planned \d+ of \d+ files|\d+ of \d+ blocks(, .* left)?")
+PROGRESS = re.compile(
+    r"(planned|read) \d+ of \d+ files|\d+ of \d+ blocks(, .* left)?|step [\d,]+, epoch \d.*"
+)
 MULTI_PROCESSING = ("--direct_running_mode", "multi_processing", "--direct_num_workers", "2")
 SMALL = ModelOptions(
     filters=((1, 4), (2, 6)), char_dim=4, activation="relu", n_highway=1, max_characters=50,
