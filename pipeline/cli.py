@@ -52,7 +52,9 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
         args.beam_flags = rest
         return command.run(args, stop)
     except UserError as error:
-        complain(_with_flags(str(error), parsers.get(name, parser)))
+        # The command's own flags first: `elmo` writes some of them in another way.
+        own = [parsers[name]] if name else []
+        complain(_with_flags(str(error), [*own, *parsers.values()]))
         return 2 if isinstance(error, ArgumentError) else 1
     except OSError as error:
         complain(f"{error.strerror or error} {error.filename or ''}".strip())
@@ -94,19 +96,23 @@ def _check_beam_flags(flags: list[str], command: Command, parser: Parser) -> Non
 
 
 def _unknown(argument: str, parser: Parser, beam: Sequence[str]) -> ArgumentError:
+    flags = _flags_by_name(parser)
     if not argument.startswith("-"):
-        return ArgumentError(
-            f"unexpected {argument!r}: quote a glob, or give --input for each file"
-        )
+        remedy = "quote a glob, or give --input for each file"
+        if "inputs" not in flags:
+            remedy = f"see {parser.prog} --help"
+        return ArgumentError(f"unexpected {argument!r}: {remedy}")
     flag = argument.split("=")[0]
-    near = difflib.get_close_matches(flag, [*_flags_by_name(parser).values(), *beam], 1, 0.6)
+    near = difflib.get_close_matches(flag, [*flags.values(), *beam], 1, 0.6)
     hint = f"did you mean {near[0]}?" if near else f"see {parser.prog} --help"
     return ArgumentError(f"unknown flag {flag}: {hint}")
 
 
-def _with_flags(message: str, parser: Parser) -> str:
-    """A message in which `argument` becomes the flag of that name."""
-    flags = _flags_by_name(parser)
+def _with_flags(message: str, parsers: Sequence[Parser]) -> str:
+    """A message in which `argument` becomes the flag of that name, by the first parser with one."""
+    flags: dict[str, str] = {}
+    for parser in parsers:
+        flags = {**_flags_by_name(parser), **flags}
     return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
 
 

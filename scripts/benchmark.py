@@ -32,8 +32,8 @@ from elmo_beam.transforms.files.settings import versions
 claim_process()
 
 MB = 1_000_000
-PARTS = ("engines", "default", "google", "repeats", "sizes", "start")
-MAX_TOKENS = 100  # per sentence, of those that the engines are compared on
+PARTS = ("encoders", "default", "google", "repeats", "sizes", "start")
+MAX_TOKENS = 100  # per sentence, of those that the encoders are compared on
 GOOGLE_BLOCK = 64 << 10
 
 
@@ -51,7 +51,7 @@ def _flags() -> argparse.Namespace:
     parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", type=_file, nargs="+", metavar="TEXT_FILE")
     parser.add_argument(
-        "--sentences", type=count, default=2048, help="to compare the engines on (2048)"
+        "--sentences", type=count, default=2048, help="to compare the encoders on (2048)"
     )
     parser.add_argument(
         "--runs",
@@ -134,12 +134,12 @@ def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]
     return found[:number]
 
 
-def _engines(args: argparse.Namespace, work: Path) -> Any:
-    import benchmark_engines
+def _encoders(args: argparse.Namespace, work: Path) -> Any:
+    import benchmark_encoders
 
     sentences = read_sentences(args.files, args.sentences, work)
-    found = benchmark_engines.compare(sentences, args.runs, work)
-    print(benchmark_engines.table(found))
+    found = benchmark_encoders.compare(sentences, args.runs, work)
+    print(benchmark_encoders.table(found))
     return found
 
 
@@ -231,7 +231,7 @@ def _peers(args: argparse.Namespace, work: Path) -> Any:
 
 
 RUN = {
-    "engines": _engines,
+    "encoders": _encoders,
     "default": _default,
     "google": _google,
     "repeats": _repeats,

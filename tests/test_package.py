@@ -91,8 +91,8 @@ def test_an_installed_wheel_works_from_anywhere(wheel: Path, tmp_path: Path) -> 
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    file, digest = ran.stdout.split()
-    assert Path(file).parent == tmp_path / "site" / "elmo_beam" and len(digest) == 64
+    imported, digest = ran.stdout.split()
+    assert Path(imported).parent == tmp_path / "site" / "elmo_beam" and len(digest) == 64
 
 
 @pytest.mark.parametrize("name", elmo_beam.__all__)

@@ -20,8 +20,6 @@ from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.outputs.schema import part_schema
 from elmo_beam.transforms.plan import recorded_shards
 
-Key = str | tuple[str, int]
-
 
 @dataclass(frozen=True)
 class Run:
@@ -87,7 +85,7 @@ class Run:
         return pa.concat_tables(tables).to_pandas()
 
     def rows(
-        self, output: str, labels: Mapping[Key, Any] | None = None
+        self, output: str, labels: Mapping[Any, Any] | None = None
     ) -> Iterator[tuple[np.ndarray, Any]]:
         """Each sentence's vectors of one output, with its label, or None without `labels`.
 
@@ -154,7 +152,7 @@ def open_run(folder: str, allow_incomplete: bool = False) -> Run:
 
 
 def tf_dataset(
-    run: Run, output: str, batch_size: int, labels: Mapping[Key, Any] | None = None
+    run: Run, output: str, batch_size: int, labels: Mapping[Any, Any] | None = None
 ) -> Any:
     """A tf.data.Dataset of padded batches: ({"vectors", "mask"}, label), or without the label.
 
@@ -186,7 +184,7 @@ def tf_dataset(
     return dataset.padded_batch(batch_size)
 
 
-def torch_dataset(run: Run, output: str, labels: Mapping[Key, Any] | None = None) -> Any:
+def torch_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None = None) -> Any:
     """A PyTorch IterableDataset of (vectors, label), or of vectors alone: float32 tensors.
 
     A DataLoader's workers share the sentences. Needs PyTorch, which is not among the requirements.
@@ -207,7 +205,7 @@ def torch_dataset(run: Run, output: str, labels: Mapping[Key, Any] | None = None
     return Rows()
 
 
-def _label(labels: Mapping[Key, Any], key: Any) -> Any:
+def _label(labels: Mapping[Any, Any], key: Any) -> Any:
     try:
         return labels[key]
     except KeyError:

@@ -43,8 +43,10 @@ def check_settings(settings: Settings) -> None:
     if s.pad_to is not None:
         _check_count("pad_to", s.pad_to)
         if not chosen.pads:
+            padding = [name for name in OUTPUT_FORMATS if output_format(name).pads]
             raise ArgumentError(
-                f"`pad_to` is not for `format` {s.format}, which keeps sentences ragged"
+                f"`pad_to` is not for `format` {s.format}, which keeps sentences ragged: use "
+                f"`format` {' or '.join(padding)}"
             )
         if s.max_tokens > s.pad_to:
             raise ArgumentError(

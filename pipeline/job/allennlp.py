@@ -18,7 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
 from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, output_names
 from elmo_beam.pipeline.job.job import Job
@@ -142,7 +142,7 @@ def _model(job: Hdf5Job, work: Path) -> str:
     if not job.options_file and not job.weight_file:
         return DEFAULT_MODEL
     if not job.options_file or not job.weight_file:
-        raise UserError("`options_file` and `weight_file` go together: give both, or neither")
+        raise ArgumentError("`options_file` and `weight_file` go together: give both, or neither")
     model = work / "model"
     model.mkdir()
     for name, path in (("options.json", job.options_file), ("weights.hdf5", job.weight_file)):

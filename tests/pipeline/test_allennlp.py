@@ -122,7 +122,7 @@ def test_wrong_flags_and_files(text: Path, tmp_path: Path, model: Path) -> None:
     beam = ("--runner", "FlinkRunner")
     elmo_beam("elmo", text, out, "--all", *beam).refuses("unknown flag --runner", code=2)
     half = ("--all", "--options-file", text)
-    elmo_beam("elmo", text, out, *half).refuses("--weight-file", "go together")
+    elmo_beam("elmo", text, out, *half).refuses("--weight-file", "go together", code=2)
     command(text, tmp_path / "none" / "out.hdf5", model, "--all").refuses("none", "a folder")
     command(tmp_path / "none.txt", out, model, "--all").refuses("none.txt", "No such file")
     command(text, out, tmp_path, "--all").refuses("no file", "options.json")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +106,7 @@ def test_the_readers(job: Job) -> None:
     assert table["id"].to_pylist() == ["7", "8"]
     vectors, offsets = run.arrays("elmo")
     assert len(offsets) == 33 and len(vectors) == offsets[-1] == run.manifest["tokens"]
-    labels = {"7": 1, "8": 0, **dict.fromkeys([None], 2)}
+    labels: dict[Any, int] = {"7": 1, "8": 0, None: 2}
     assert [label for _, label in run.rows("default", labels)][:2] == [1, 0]
     assert np.isfinite(vectors).all()
 

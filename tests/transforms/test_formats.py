@@ -140,7 +140,7 @@ def with_duckdb(folder: Path, file: str, run: Settings) -> Any:
 
 
 def with_datasets(folder: Path, file: str, run: Settings) -> Any:
-    import datasets  # type: ignore[import-untyped]
+    import datasets
 
     files = [str(p) for p in folder.iterdir()]
     cache = str(folder.parent / "cache")

@@ -88,7 +88,9 @@ def read_settings(layout: Layout) -> Settings:
     try:
         return Settings.from_json(json.loads(text)["settings"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{layout.run} is damaged ({error}): start over with `overwrite`") from None
+        raise UserError(
+            f"{layout.run} is damaged, or of another version ({error}): start over with `overwrite`"
+        ) from None
 
 
 def record_settings(layout: Layout, settings: Settings) -> None:
