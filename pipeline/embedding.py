@@ -184,6 +184,8 @@ def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
     status = StatusLine()
     ended: dict[str, Any] | None = None
     for line in received:
+        if not line.endswith("\n"):  # it was cut off
+            break
         event = json.loads(line)
         if "share" not in event:
             ended = event

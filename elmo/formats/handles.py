@@ -20,8 +20,9 @@ if TYPE_CHECKING:  # they import NumPy and TensorFlow, which --help must not wai
 DEFAULT_MODEL = "default"
 DEFAULT_FOLDER = Path(__file__).parents[1] / "default"
 ENCODERS = ("native", "module")
-# Each format by a file that its folders hold, in the order in which they are tried. The module
-# defines FORMAT, and is imported only when a folder has the file.
+# Each format by a file that marks its folders. The first mark that a folder has counts, so a format
+# whose folders hold another's mark too comes before that one. The module defines FORMAT, and is
+# imported only when a folder has the file.
 MODEL_FORMATS = {
     "saved_model.pb": "elmo_beam.elmo.formats.hub_module",
     "options.json": "elmo_beam.elmo.formats.bilm_hdf5",

@@ -26,7 +26,9 @@ class StatusLine:
     """One line on standard error: a bar on a terminal, else a plain line every ten seconds."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        self._terminal = False
+        with contextlib.suppress(AttributeError, ValueError):  # it is None, or closed
+            self._terminal = sys.stderr.isatty()
         self._last_line = time.monotonic()
 
     def show(self, share: float, text: str) -> None:
@@ -46,7 +48,7 @@ class StatusLine:
 
     @staticmethod
     def _write(text: str) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             sys.stderr.write(text)
             sys.stderr.flush()
 

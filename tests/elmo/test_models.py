@@ -106,7 +106,7 @@ def test_a_new_format_is_a_module_and_the_file_that_marks_its_folders(
     """This test module is one: its models are random numbers, drawn from the seed in the file."""
     handle, text = str(tmp_path), ["a", "bird"]
     (tmp_path / MARKER).write_text("7")
-    with refused(handle, "saved_model.pb or options.json"):
+    with refused(handle, *MODEL_FORMATS):
         read_weights(handle)
     monkeypatch.setitem(MODEL_FORMATS, MARKER, __name__)
     drawn = random_weights(OPTIONS, seed=7)

@@ -16,6 +16,9 @@ LIBRARIES = (
     "elmo-beam", "apache-beam", "tensorflow", "tensorflow-hub", "pyarrow", "numpy", "sacremoses",
 )  # fmt: skip
 
+# Raised when the same settings give other part files, so that those of before are made again.
+PARTS_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -59,6 +62,7 @@ class Settings:
     def fingerprint(self) -> str:
         """Hexadecimal; the same for settings that give the same part files."""
         compared = {name: value for name, value in self.to_json().items() if name in COMPARED}
+        compared["parts"] = PARTS_VERSION
         return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -28,7 +28,8 @@ class InputFormat:
     cut: reads a shard once, whole; what identifies its content, and its blocks. read: the lines of
     some blocks, in order: a table per block of raw (large_binary or null), length and offset
     (int64; bytes, or rows), and optionally id. parse: a raw line's text, and its id if that is in
-    the line; raises Rejected. cut and read raise Damaged.
+    the line; raises Rejected. cut and read raise Damaged. An id is written only if the setting
+    `id_field` is given, whatever it means to the format.
     """
 
     suffixes: tuple[str, ...]

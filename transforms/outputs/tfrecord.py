@@ -109,11 +109,11 @@ def parse_tfrecord(serialized: Any, dims: dict[str, int]) -> dict[str, Any]:
 
 
 def kept_columns(settings: Settings) -> list[str]:
-    """Of `part_schema`: line, id, text and truncated are not kept, nor tokens beside `default`."""
-    dropped = {"line", "id", "text", "truncated"}
-    if set(settings.outputs) == {SENTENCE_OUTPUT}:
-        dropped.add("tokens")
-    return [name for name in part_schema(settings).names if name not in dropped]
+    """Those of `part_schema` that a record has: tokens only with a vector for each of them."""
+    kept = {"shard", "offset", "sentence", "num_tokens", *settings.outputs}
+    if set(settings.outputs) != {SENTENCE_OUTPUT}:
+        kept.add("tokens")
+    return [name for name in part_schema(settings).names if name in kept]
 
 
 def read_tfrecord(path: str, settings: Settings, columns: Sequence[str] | None) -> pa.Table:
