@@ -8,9 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from elmo_beam.elmo.arguments import check_choice, path_text
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.errors import ArgumentError, UserError
-from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, read_weights
 from elmo_beam.elmo.layers.character_cnn import Tensors, encode_characters, string_character_ids
 from elmo_beam.elmo.layers.padded_lstm import lstm_stack
 from elmo_beam.elmo.model.characters import boundary_ids
@@ -38,7 +39,7 @@ class ElmoLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: StrPath = DEFAULT_MODEL,
         output: str = "elmo",
         trainable: str | bool = "mix",
         options: dict[str, Any] | None = None,
@@ -51,12 +52,12 @@ class ElmoLayer(keras.layers.Layer):
         Keras, which rebuilds a saved layer from them and then loads its weights, so that the model
         itself is no longer needed. Raises UserError.
         """
-        if trainable not in TRAINABLE:
-            raise ArgumentError(f'`trainable` {trainable!r} must be "mix", "all" or False')
+        check_choice("trainable", trainable, TRAINABLE)
         super().__init__(trainable=bool(trainable), **kwargs)
-        self.model, self.output_name, self.trains = model, output, trainable
-        self.options, arrays = _options_and_arrays(model, options)
-        checked_outputs(self.options, [output])
+        self.model = path_text("model", model)
+        self.output_name, self.trains = output, trainable
+        self.options, arrays = _options_and_arrays(self.model, options)
+        checked_outputs(self.options, [output], "output")
         self.supports_masking = True
         self.arrays = {
             name: self.add_weight(

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from elmo_beam.elmo.arguments import string_list
+
 
 def covering_length(lengths: np.ndarray, percentile: float = 100.0) -> int:
     """The smallest length, in tokens, that covers this percentage of the sentences."""
@@ -29,7 +31,7 @@ def padded_tokens(sentences: Sequence[Sequence[str]], length: int) -> np.ndarray
     """
     rows = np.full((len(sentences), length), "", object)
     for row, sentence in zip(rows, sentences, strict=True):
-        cut = list(sentence[:length])
+        cut = string_list("sentences", sentence)[:length]
         row[: len(cut)] = cut
     return rows
 
@@ -39,4 +41,5 @@ def joined_tokens(sentences: Sequence[Sequence[str]], length: int | None = None)
 
     This is what `ElmoLayer` and google/elmo's `default` signature take.
     """
-    return np.array([" ".join(sentence[:length]) for sentence in sentences], object)
+    lists = [string_list("sentences", sentence) for sentence in sentences]
+    return np.array([" ".join(tokens[:length]) for tokens in lists], object)

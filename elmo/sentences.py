@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from elmo_beam.elmo.arguments import string_list
+from elmo_beam.elmo.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,19 @@ class Sentences:
 
     @classmethod
     def from_lists(cls, sentences: Sequence[Sequence[str]]) -> Sentences:
-        """Sentences from lists of tokens."""
+        """Sentences from lists of tokens; ArgumentError for anything else."""
+        if isinstance(sentences, str) or not isinstance(sentences, Iterable):
+            raise ArgumentError("`sentences` must be lists of tokens, one per sentence")
         index: dict[str, int] = {}
-        ids = [index.setdefault(token, len(index)) for tokens in sentences for token in tokens]
-        offsets = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
-        return cls(list(index), np.array(ids, np.int32), offsets)
+        ids: list[int] = []
+        offsets = [0]
+        for i, tokens in enumerate(sentences):
+            if isinstance(tokens, str | bytes) or not isinstance(tokens, Iterable):
+                raise ArgumentError(f"`sentences` must be lists of tokens, but item {i} is not one")
+            ids.extend(index.setdefault(token, len(index)) for token in tokens)
+            offsets.append(len(ids))
+        string_list("sentences", index)
+        return cls(list(index), np.array(ids, np.int32), np.array(offsets, np.int64))
 
     @classmethod
     def joined(cls, parts: Sequence[Sentences]) -> Sentences:

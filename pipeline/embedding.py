@@ -6,26 +6,31 @@ signal handlers, its threads and its environment, and its script needs no `__mai
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
+from elmo_beam.elmo.arguments import check_bool, name_list, path_text, string_list
 from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.run_reader import Run, open_run
 from elmo_beam.transforms.settings_checks import check_settings
 
-StrPath = str | os.PathLike[str]
 STOP_WITHIN = 30  # seconds; a cluster takes its time to cancel a job
-# Without the current folder on the module path, where any file may have the name of a module.
+# The current folder is removed from the module path: any file there may have the name of a module.
+# This package's folder comes last, in case only the caller has it on its path.
+PACKAGE_FOLDER = str(Path(__file__).parents[2])
 CHILD = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; "
+    "import sys; sys.path[:] = [*(p for p in sys.path if p), sys.argv[2]]; "
     "from elmo_beam.pipeline.job.child import main; main()"
 )
 
@@ -47,7 +52,7 @@ def embed(
     inputs: StrPath | Sequence[StrPath],
     output: StrPath,
     *,
-    model: str = "default",
+    model: StrPath = "default",
     outputs: Sequence[str] = ("elmo",),
     encoder: str = "native",
     precision: str = "float32",
@@ -76,16 +81,16 @@ def embed(
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
 
-    Raises ArgumentError for wrong arguments, before anything starts; IncompleteRun if something is
-    missing at the end, a damaged file for instance; UserError for everything else, such as a folder
-    in use. KeyboardInterrupt stops the job, and the same call continues it.
+    Raises ArgumentError for wrong arguments, before anything is written; IncompleteRun if something
+    is missing at the end, a damaged file for instance; UserError for everything else, such as a
+    folder in use. KeyboardInterrupt stops the job, and the same call continues it.
     """
     settings = Settings(
-        model=model,
+        model=path_text("model", model),
         encoder=encoder,
         precision=precision,
         memory=memory,
-        outputs=_names(outputs),
+        outputs=tuple(name_list("outputs", outputs)),
         format=format,
         dtype=dtype,
         block_size=block_size,
@@ -101,12 +106,10 @@ def embed(
         id_field=id_field,
     )
     check_settings(settings)
-    named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    if not named:
-        raise ArgumentError("`inputs` is empty: name a file or a glob")
+    check_bool("overwrite", overwrite)
     job = Job(
-        inputs=tuple(os.fspath(path) for path in named),
-        output=os.fspath(output),
+        inputs=_inputs(inputs),
+        output=path_text("output", output),
         settings=settings,
         overwrite=overwrite,
         beam_flags=tuple(_beam_flags(beam_options)),
@@ -118,17 +121,21 @@ def embed(
     return run
 
 
-def _names(outputs: Sequence[str]) -> tuple[str, ...]:
-    """Names of outputs; a string is the one name that it is."""
-    return (outputs,) if isinstance(outputs, str) else tuple(outputs)
+def _inputs(inputs: StrPath | Sequence[StrPath]) -> tuple[str, ...]:
+    if isinstance(inputs, str | bytes | os.PathLike) or not isinstance(inputs, Iterable):
+        return (path_text("inputs", inputs),)
+    named = tuple(path_text("inputs", path) for path in inputs)
+    if not named:
+        raise ArgumentError("`inputs` is empty: name a file or a glob")
+    return named
 
 
 def _beam_flags(options: Sequence[str] | Mapping[str, object] | None) -> list[str]:
     """Beam's options as its command line takes them."""
-    if isinstance(options, str):
-        raise ArgumentError("`beam_options` is a string: give a list of flags, or a mapping")
+    if options is None:
+        return []
     if not isinstance(options, Mapping):
-        return list(options or ())
+        return string_list("beam_options", options)
     flags = []
     for name, value in options.items():
         for one in value if isinstance(value, list | tuple) else [value]:
@@ -142,10 +149,10 @@ def _beam_flags(options: Sequence[str] | Mapping[str, object] | None) -> list[st
 
 def _run_in_child(job: Job, progress: bool) -> list[str]:
     """Run the job in a process of its own; the problems that it found. UserError if it failed."""
-    events, events_of_child = os.pipe()
+    events, events_of_child = _pipe()
     with tempfile.TemporaryFile() as log, open(events, encoding="utf-8") as received:
         child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(events_of_child)],
+            [sys.executable, "-c", CHILD, str(events_of_child), PACKAGE_FOLDER],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -179,9 +186,18 @@ def _run_in_child(job: Job, progress: bool) -> list[str]:
     return list(ended["problems"])
 
 
+def _pipe() -> list[int]:
+    """A pipe whose ends are not the caller's standard streams, even if it has closed those."""
+    ends = []
+    for end in os.pipe():
+        ends.append(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3))
+        os.close(end)
+    return ends
+
+
 def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
     """Show what the child reports; its last word, None if it ended without one."""
-    status = StatusLine()
+    status = StatusLine() if progress else None
     ended: dict[str, Any] | None = None
     for line in received:
         if not line.endswith("\n"):  # it was cut off
@@ -189,9 +205,9 @@ def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
         event = json.loads(line)
         if "share" not in event:
             ended = event
-        elif progress:
+        elif status:
             status.show(event["share"], event["text"])
-    if progress:
+    if status:
         status.end()
     return ended
 
@@ -201,4 +217,6 @@ def _cut_off(code: int, log: IO[bytes]) -> str:
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()
     last = f": {lines[-1]}" if lines else ""
-    return f"the job's process ended with exit code {code}{last}; the same call continues"
+    if code < 0:
+        return f"the job's process was killed by signal {-code}{last}; the same call continues"
+    return f"the job's process ended with exit code {code}{last}"

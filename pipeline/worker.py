@@ -11,12 +11,22 @@ import argparse
 import os
 import sys
 
-# Beam's worker. `python -m` would put the current folder first, where any file may have the name of
-# a module; so would -c, but for the line that takes it off again.
-HARNESS = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; import runpy; "
-    "runpy.run_module('apache_beam.runners.worker.sdk_worker_main', run_name='__main__')"
-)
+# Beam's worker. Like `python -m`, -c searches the current folder first, where any file may have the
+# name of a module: it is removed. The worker ends when the process that started it does; left to
+# itself, Beam takes a while to notice.
+HARNESS = """
+import sys
+sys.path[:] = [p for p in sys.path if p]
+import os, runpy, threading, time
+
+def watch(parent):
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()
+runpy.run_module("apache_beam.runners.worker.sdk_worker_main", run_name="__main__")
+"""
 
 
 def main() -> None:

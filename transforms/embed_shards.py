@@ -5,6 +5,8 @@ from __future__ import annotations
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
+from elmo_beam.elmo.arguments import path_text
+from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.files.layout import layout_of
 from elmo_beam.transforms.files.settings import Settings, record_settings
@@ -21,15 +23,15 @@ class EmbedShards(beam.PTransform):
     writes manifest.json and _SUCCESS.
     """
 
-    def __init__(self, output: str, settings: Settings | None = None) -> None:
+    def __init__(self, output: StrPath, settings: Settings | None = None) -> None:
         """output: a folder or URL that every worker reaches. settings: the default ones if None.
 
         Raises UserError if the model cannot be read, and ArgumentError for settings that cannot be.
         """
         super().__init__()
-        given = settings or Settings()
+        given = Settings() if settings is None else settings
         check_settings(given)
-        self._layout = layout_of(output)
+        self._layout = layout_of(path_text("output", output))
         self._settings = given if given.digest else resolved(given)
 
     def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[Accounts]:

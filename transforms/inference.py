@@ -11,8 +11,9 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 # Beam's own embeddings are built on it too; it reads and fills the columns.
 from apache_beam.ml.transforms.base import EmbeddingsManager
 
-from elmo_beam.elmo.formats.handles import DEFAULT_MODEL
-from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.elmo.arguments import path_text, string_list
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, check_output_names
 from elmo_beam.transforms.beam_internals import text_columns_inference
 from elmo_beam.transforms.text_encoder import TextEncoder, text_encoder_settings
 from elmo_beam.transforms.worker_process import claim_worker_process
@@ -27,7 +28,7 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: StrPath = DEFAULT_MODEL,
         output: str = SENTENCE_OUTPUT,
         *,
         tokenizer: str = "moses",
@@ -42,13 +43,14 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
         batches are faster. Raises ArgumentError.
         """
         super().__init__(min_batch_size=min_batch_size, max_batch_size=max_batch_size)
-        self._model, self._output = model, output
+        check_output_names([output], "output")
+        self._model, self._output = path_text("model", model), output
         self._arguments = {
             "tokenizer": tokenizer,
             "language": language,
             "max_tokens": max_tokens,
         }
-        text_encoder_settings(model, **self._arguments)  # refuse them here, not on a worker
+        text_encoder_settings(self._model, **self._arguments)  # refuse them here, not on a worker
 
     def load_model(self) -> TextEncoder:
         """The model behind the handle; UserError if there is none."""
@@ -95,8 +97,9 @@ class ElmoEmbeddings(EmbeddingsManager):
 
     def __init__(self, columns: list[str], **arguments: Any) -> None:
         sizes = {name: arguments.get(name) for name in ("min_batch_size", "max_batch_size")}
-        super().__init__(columns=columns, **sizes)
+        super().__init__(columns=string_list("columns", columns), **sizes)
         self._arguments = arguments
+        self.get_model_handler()  # refuse wrong arguments here, not on a worker
 
     def get_model_handler(self) -> ModelHandler:
         """The handler that MLTransform runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.arguments import check_choice, check_count, name_list, path_text
+from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
+from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.settings import Settings, read_settings
@@ -52,6 +55,8 @@ class Run:
 
         Raises UserError for a column that the run does not have.
         """
+        if columns is not None:
+            columns = name_list("columns", columns)
         self._check_columns(columns)
         committed = {name.removesuffix(".json") for name in list_names(self.layout.blocks)}
         by_shard: dict[str, list[str]] = {}
@@ -78,7 +83,8 @@ class Run:
         return vectors, np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
 
     def dataframe(self, columns: Sequence[str] | None = None) -> Any:
-        """All rows as a pandas DataFrame."""
+        """All rows as a pandas DataFrame; UserError if pandas is not installed."""
+        _check_installed("pandas")
         tables = list(self.tables(columns))
         if not tables:
             tables = [part_schema(self.settings).empty_table().select(columns or self.columns)]
@@ -111,7 +117,8 @@ class Run:
                 yield own, _label(labels, key if len(key) > 1 else key[0])
 
     def dim(self, output: str) -> int:
-        """The width of an output's vectors."""
+        """The width of an output's vectors; ArgumentError if the run lacks it."""
+        check_choice("output", output, self.settings.outputs)
         return output_dim(self.settings.model_options, output)
 
     def vectors(self, table: pa.Table, output: str) -> np.ndarray:
@@ -138,9 +145,9 @@ class Run:
                 raise UserError(f"no column {name!r} in this run: it has {', '.join(self.columns)}")
 
 
-def open_run(folder: str, allow_incomplete: bool = False) -> Run:
+def open_run(folder: StrPath, allow_incomplete: bool = False) -> Run:
     """The run in an output folder; UserError if it is not complete, unless that is allowed."""
-    layout = layout_of(folder)
+    layout = layout_of(path_text("folder", folder))
     settings = read_settings(layout)
     run = Run(layout, settings, recorded_shards(layout))
     if not allow_incomplete and not run.complete:
@@ -161,6 +168,8 @@ def tf_dataset(
     """
     from elmo_beam.elmo.backend import tf
 
+    _check_dataset(run, labels)
+    check_count("batch_size", batch_size)
     dim, one = run.dim(output), output == SENTENCE_OUTPUT
 
     def rows() -> Iterator[Any]:
@@ -189,6 +198,8 @@ def torch_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None = None
 
     A DataLoader's workers share the sentences. Needs PyTorch, which is not among the requirements.
     """
+    _check_installed("torch")
+    _check_dataset(run, labels)
     import torch
 
     class Rows(torch.utils.data.IterableDataset):
@@ -203,6 +214,18 @@ def torch_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None = None
                 yield tensor if labels is None else (tensor, label)
 
     return Rows()
+
+
+def _check_installed(library: str) -> None:
+    if importlib.util.find_spec(library) is None:
+        raise UserError(f"this needs {library}, which is not installed: pip install {library}")
+
+
+def _check_dataset(run: Run, labels: Mapping[Any, Any] | None) -> None:
+    if not isinstance(run, Run):
+        raise ArgumentError(f"`run` {run!r} must be a Run, as open_run gives it")
+    if labels is not None and not isinstance(labels, Mapping):
+        raise ArgumentError("`labels` must map each row's key to its label")
 
 
 def _label(labels: Mapping[Any, Any], key: Any) -> Any:

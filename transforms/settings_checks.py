@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from elmo_beam.elmo.arguments import (
+    check_bool,
+    check_choice,
+    check_count,
+    check_text,
+    path_text,
+)
 from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, ENCODERS, read_weights
-from elmo_beam.elmo.model.outputs import checked_outputs
+from elmo_beam.elmo.model.outputs import check_output_names, checked_outputs
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import is_remote
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
@@ -25,13 +32,17 @@ def check_settings(settings: Settings) -> None:
     Reads no file and no model.
     """
     s = settings
+    if not isinstance(s, Settings):
+        raise ArgumentError(f"`settings` {s!r} must be Settings")
     check_text_settings(s)
-    _check_choice("encoder", s.encoder, ENCODERS)
-    _check_choice("precision", s.precision, PRECISIONS)
-    _check_choice("format", s.format, tuple(OUTPUT_FORMATS))
-    _check_choice("dtype", s.dtype, DTYPES)
-    _check_count("memory", s.memory)
-    _check_count("block_size", s.block_size)
+    path_text("model", s.model)
+    check_output_names(s.outputs)
+    check_choice("encoder", s.encoder, ENCODERS)
+    check_choice("precision", s.precision, PRECISIONS)
+    check_choice("format", s.format, tuple(OUTPUT_FORMATS))
+    check_choice("dtype", s.dtype, DTYPES)
+    check_count("memory", s.memory)
+    check_count("block_size", s.block_size)
     if s.encoder == "module" and s.precision != "float32":
         raise ArgumentError(f"`precision` {s.precision} is for `encoder` native")
     chosen = output_format(s.format)
@@ -41,7 +52,7 @@ def check_settings(settings: Settings) -> None:
             f"{' or '.join(chosen.dtypes)}"
         )
     if s.pad_to is not None:
-        _check_count("pad_to", s.pad_to)
+        check_count("pad_to", s.pad_to)
         if not chosen.pads:
             padding = [name for name in OUTPUT_FORMATS if output_format(name).pads]
             raise ArgumentError(
@@ -58,10 +69,15 @@ def check_settings(settings: Settings) -> None:
 def check_text_settings(settings: Settings) -> None:
     """The part of `check_settings` that concerns text, for commands that write no vectors."""
     s = settings
-    _check_choice("normalize", s.normalize, NORMALIZATIONS)
-    _check_choice("tokenizer", s.tokenizer, tuple(TOKENIZERS))
-    _check_choice("long_sentences", s.long_sentences, LONG_SENTENCES)
-    _check_count("max_tokens", s.max_tokens)
+    for name in ("language", "text_field", "text_column"):
+        check_text(name, getattr(s, name))
+    if s.id_field is not None:
+        check_text("id_field", s.id_field)
+    check_bool("split_sentences", s.split_sentences)
+    check_choice("normalize", s.normalize, NORMALIZATIONS)
+    check_choice("tokenizer", s.tokenizer, tuple(TOKENIZERS))
+    check_choice("long_sentences", s.long_sentences, LONG_SENTENCES)
+    check_count("max_tokens", s.max_tokens)
     if s.tokenizer == "moses" and s.language != "en":
         check_language(s.language)
 
@@ -82,13 +98,3 @@ def resolved(settings: Settings) -> Settings:
         digest=weights.digest,
         options=weights.options.to_json(),
     )
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ArgumentError(f"`{name}` {value!r} must be one of {', '.join(choices)}")
-
-
-def _check_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"`{name}` {value!r} must be a whole number from 1")

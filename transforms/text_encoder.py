@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from elmo_beam.elmo.arguments import path_text, string_list
 from elmo_beam.elmo.encoder.passes import in_order
-from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, load_encoder
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, load_encoder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
@@ -19,9 +19,9 @@ from elmo_beam.transforms.text import TextReader
 TEXTS_AT_ONCE = 2048
 
 
-def text_encoder_settings(model: str, **given: Any) -> Settings:
+def text_encoder_settings(model: StrPath, **given: Any) -> Settings:
     """The settings of a TextEncoder; ArgumentError for one that cannot be."""
-    settings = Settings(model=model, long_sentences="truncate", **given)
+    settings = Settings(model=path_text("model", model), long_sentences="truncate", **given)
     check_settings(settings)
     return settings
 
@@ -34,7 +34,7 @@ class TextEncoder:
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: StrPath = DEFAULT_MODEL,
         *,
         tokenizer: str = "moses",
         language: str = "en",
@@ -58,12 +58,13 @@ class TextEncoder:
         self._encoder = load_encoder(model, precision=precision)
 
     def dim(self, output: str = SENTENCE_OUTPUT) -> int:
-        """The width of an output's vectors."""
+        """The width of an output's vectors; ArgumentError if the model lacks it."""
+        checked_outputs(self._encoder.options, [output], "output")
         return output_dim(self._encoder.options, output)
 
     def encode(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         output: str = SENTENCE_OUTPUT,
         *,
         show_progress_bar: bool = False,
@@ -71,19 +72,18 @@ class TextEncoder:
         """One array per text, in order: float32 [dim] for `default`, else [tokens, dim].
 
         A text without a token gives zeros, or [0, dim]. Raises ArgumentError for an output that the
-        model lacks.
+        model lacks, and for what is not a string.
         """
-        if isinstance(texts, str):
-            raise ArgumentError("`texts` is a single string: give a list of them")
-        checked_outputs(self._encoder.options, [output])
-        starts: Any = range(0, len(texts), TEXTS_AT_ONCE)
+        checked_outputs(self._encoder.options, [output], "output")
+        given = string_list("texts", texts)
+        starts: Any = range(0, len(given), TEXTS_AT_ONCE)
         if show_progress_bar:
             from tqdm.auto import tqdm
 
             starts = tqdm(starts, unit_scale=TEXTS_AT_ONCE, unit="texts")
         found: list[np.ndarray] = []
         for start in starts:
-            found.extend(self._vectors(texts[start : start + TEXTS_AT_ONCE], output))
+            found.extend(self._vectors(given[start : start + TEXTS_AT_ONCE], output))
         return found
 
     def _vectors(self, texts: Sequence[str], output: str) -> Iterator[np.ndarray]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elmo_beam.elmo.arguments import check_count, path_text
 from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import ArgumentError, UserError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:  # they import NumPy and TensorFlow, which --help must not wai
     from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
     from elmo_beam.elmo.model.weights import Weights
 
+StrPath = str | os.PathLike[str]
 DEFAULT_MODEL = "default"
 DEFAULT_FOLDER = Path(__file__).parents[1] / "default"
 ENCODERS = ("native", "module")
@@ -29,8 +32,9 @@ MODEL_FORMATS = {
 }
 
 
-def model_folder(handle: str) -> Path:
+def model_folder(handle: StrPath) -> Path:
     """The local folder of a handle; UserError if there is none."""
+    handle = path_text("model", handle)
     if handle == DEFAULT_MODEL:
         return DEFAULT_FOLDER
     if "://" in handle and not handle.startswith("file://"):
@@ -46,7 +50,7 @@ def model_folder(handle: str) -> Path:
 
 
 def read_weights(
-    handle: str, encoder: str = "native", options: ModelOptions | None = None
+    handle: StrPath, encoder: str = "native", options: ModelOptions | None = None
 ) -> Weights:
     """The weights of a handle's model.
 
@@ -60,7 +64,7 @@ def read_weights(
 
 
 def load_encoder(
-    handle: str = DEFAULT_MODEL, *, memory: int = DEFAULT_MEMORY, precision: str = "float32"
+    handle: StrPath = DEFAULT_MODEL, *, memory: int = DEFAULT_MEMORY, precision: str = "float32"
 ) -> Encoder:
     """The native encoder for a model: lists of tokens in, vectors out.
 
@@ -70,6 +74,7 @@ def load_encoder(
     """
     from elmo_beam.elmo.encoder.encoder import Encoder
 
+    check_count("memory", memory)
     check_precision(precision)
     return Encoder(read_weights(handle), memory, precision)
 
@@ -110,7 +115,7 @@ def _format_of(folder: Path) -> ModelFormat:
     raise UserError(f"no model in folder {folder}: it holds no {expected}")
 
 
-def _own_encoder(handle: str, folder: Path) -> OwnEncoder:
+def _own_encoder(handle: StrPath, folder: Path) -> OwnEncoder:
     own = _format_of(folder).own_encoder
     if own is None:
         raise ArgumentError(f"`encoder` module needs a TF-Hub module, and {handle} is not one")

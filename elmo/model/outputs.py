@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from elmo_beam.elmo.arguments import name_list
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.model.options import ModelOptions
 
@@ -27,12 +29,30 @@ def layer_of(name: str) -> int:
     return int(name.removeprefix("lstm_outputs")) - 1
 
 
-def checked_outputs(options: ModelOptions, names: Sequence[str]) -> list[str]:
-    """The outputs asked for, in the model's order; ArgumentError names one that the model lacks."""
-    known = output_names(options)
-    for name in names:
+def check_output_names(names: Sequence[str], argument: str = "outputs") -> None:
+    """Raises ArgumentError for a name that no model's output has, and where there is none."""
+    given = name_list(argument, names)
+    for name in given:
+        if not re.fullmatch(r"word_emb|lstm_outputs[1-9]\d*|elmo|default", name):
+            raise ArgumentError(
+                f"`{argument}` {name!r} is not an output: choose among word_emb, lstm_outputs1, …, "
+                "elmo, default"
+            )
+    if not given:
+        raise ArgumentError(f"`{argument}` is empty: name at least one output")
+
+
+def checked_outputs(
+    options: ModelOptions, names: Sequence[str], argument: str = "outputs"
+) -> list[str]:
+    """The outputs asked for, in the model's order; ArgumentError names one that the model lacks.
+
+    A single string is one name. argument: what the caller's argument is called.
+    """
+    known, given = output_names(options), name_list(argument, names)
+    if not given:
+        raise ArgumentError(f"`{argument}` is empty: choose among {', '.join(known)}")
+    for name in given:
         if name not in known:
-            raise ArgumentError(f"`outputs`: this model has no {name!r}, only {', '.join(known)}")
-    if not names:
-        raise ArgumentError(f"`outputs` is empty: choose among {', '.join(known)}")
-    return [name for name in known if name in names]
+            raise ArgumentError(f"`{argument}` {name!r}: this model has only {', '.join(known)}")
+    return [name for name in known if name in given]

@@ -13,7 +13,9 @@ from elmo_beam.pipeline.terminal.stopping import Stopper
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Those of `allennlp elmo`."""
-    parser.add_argument("input_file", type=path, help="a sentence per line, tokens and spaces")
+    parser.add_argument(
+        "input_file", type=path, help="one sentence per line, with spaces between tokens"
+    )
     parser.add_argument("output_file", type=path, help="the HDF5 file to write")
     layers = parser.add_mutually_exclusive_group(required=True)
     for name, what in (
@@ -25,14 +27,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--options-file", type=path, metavar="FILE", help="the model's options.json"
     )
-    parser.add_argument("--weight-file", type=path, metavar="FILE", help="and its HDF5 weights")
+    parser.add_argument("--weight-file", type=path, metavar="FILE", help="the model's HDF5 weights")
     ignored = "accepted and ignored"
     parser.add_argument("--batch-size", type=count, metavar="N", help=ignored)
     parser.add_argument("--cuda-device", type=int, metavar="N", help=ignored)
     parser.add_argument("--vocab-path", metavar="FILE", help=ignored)
     parser.add_argument("--file-friendly-logging", action="store_true", help=ignored)
-    parser.add_argument("--use-sentence-keys", action="store_true", help="sentences as names")
-    parser.add_argument("--forget-sentences", action="store_true", help="no sentence_to_index")
+    parser.add_argument(
+        "--use-sentence-keys", action="store_true", help="name each dataset by its sentence"
+    )
+    parser.add_argument(
+        "--forget-sentences", action="store_true", help="do not write sentence_to_index"
+    )
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
@@ -53,7 +59,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
 
 COMMAND = Command(
-    summary="what `allennlp elmo` did, with its flags and its one HDF5 file",
+    summary="do what AllenNLP's elmo command did, with its flags and its HDF5 file",
     description="Embed tokenized sentences, one per line, into one HDF5 file as AllenNLP wrote it.",
     add_flags=add_flags,
     run=run,

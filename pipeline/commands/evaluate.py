@@ -19,7 +19,12 @@ from elmo_beam.pipeline.terminal.stopping import Stopper
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The model, and what to measure it by."""
-    parser.add_argument("--model", default=DEFAULTS.model, metavar="HANDLE", help="as for embed")
+    parser.add_argument(
+        "--model",
+        default=DEFAULTS.model,
+        metavar="HANDLE",
+        help="model handle, as for embed (default: default)",
+    )
     add_precision(parser)
     parser.add_argument(
         "--input",
@@ -92,7 +97,7 @@ def _check(args: argparse.Namespace) -> None:
     """Raises ArgumentError for flags that are missing, or need others."""
     if not args.inputs and not args.conllu_train:
         raise ArgumentError(
-            "nothing to measure by: give `inputs`, or `conllu_train` and `conllu_test`"
+            "nothing to measure: give `inputs`, or `conllu_train` and `conllu_test`"
         )
     if bool(args.conllu_train) != bool(args.conllu_test):
         raise ArgumentError("`conllu_train` and `conllu_test` go together: give both")

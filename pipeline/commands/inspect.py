@@ -14,7 +14,9 @@ from elmo_beam.pipeline.terminal.stopping import Stopper
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The run, and what to show of it."""
     add_run(parser)
-    parser.add_argument("--rows", type=count, default=3, metavar="N", help="rows to show (3)")
+    parser.add_argument(
+        "--rows", type=count, default=3, metavar="N", help="rows to show (default: 3)"
+    )
     parser.add_argument(
         "--word",
         type=word,
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
 
 COMMAND = Command(
-    summary="show a run",
+    summary="show a run's accounts and rows",
     description="Show a run's accounts, settings, columns and rows, or a word and its neighbours.",
     add_flags=add_flags,
     run=run,

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
 
 COMMAND = Command(
-    summary="say what a run would do",
-    description="Read and tokenize the input, and say what `embed` with these flags would do.",
+    summary="estimate a run without embedding",
+    description="Read and tokenize the input, and estimate what embed with these flags would do.",
     add_flags=add_flags,
     run=run,
 )

@@ -21,14 +21,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--options",
         type=path,
         metavar="FILE",
-        help="an options.json: the model's shape, and dropout, clipping and the like (the default "
-        "model's)",
+        help="an options.json: the model's shape, and dropout, clipping and the like (default: the "
+        "default model's)",
     )
     parser.add_argument(
         "--init_from", type=path, metavar="HANDLE", help="start from the weights of this model"
     )
     parser.add_argument(
-        "--epochs", type=number, default=10.0, metavar="N", help="passes over the text, as 0.5 (10)"
+        "--epochs",
+        type=number,
+        default=10.0,
+        metavar="N",
+        help="passes over the text; may be a fraction, such as 0.5 (default: 10)",
     )
     add_text(parser)
     parser.set_defaults(max_tokens=128, long_sentences="split")

@@ -32,8 +32,11 @@ class _Events:
 
     def send(self, event: dict[str, object]) -> None:
         """Report an event."""
-        self._pipe.write(json.dumps(event) + "\n")
-        self._pipe.flush()
+        try:
+            self._pipe.write(json.dumps(event) + "\n")
+            self._pipe.flush()
+        except BrokenPipeError:  # the caller is gone
+            leave(1)
 
 
 def main() -> NoReturn:

@@ -25,7 +25,7 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
     """Beam's options from its flags; ArgumentError for one that Beam does not know."""
     unknown, _ = unknown_flags(list(flags))
     if unknown:
-        raise ArgumentError(f"`beam_options`: Beam has no flag {unknown[0]}")
+        raise ArgumentError(f"`beam_options`: Beam has no flag {unknown[0].split('=')[0]}")
     options = PipelineOptions(list(flags))
     if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
         raise ArgumentError(

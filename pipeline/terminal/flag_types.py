@@ -7,6 +7,7 @@ import re
 from typing import NoReturn
 
 from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.model.outputs import check_output_names
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -65,12 +66,9 @@ def word(text: str) -> str:
 
 def outputs(text: str) -> tuple[str, ...]:
     """Names of outputs, separated by commas."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if not re.fullmatch(r"word_emb|lstm_outputs[1-9]\d*|elmo|default", name):
-            raise argparse.ArgumentTypeError(
-                f"{name!r} is not an output: choose among word_emb, lstm_outputs1, …, elmo, default"
-            )
-    if not names:
-        raise argparse.ArgumentTypeError("name at least one output")
-    return tuple(dict.fromkeys(names))
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    try:
+        check_output_names(names)
+    except ArgumentError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("`outputs` ")) from None
+    return names

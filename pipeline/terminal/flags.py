@@ -62,13 +62,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--model",
         default=d.model,
         metavar="HANDLE",
-        help="`default`, a folder with options.json and *.hdf5, or a TF-Hub module's folder or URL",
+        help="a folder with options.json and *.hdf5, a TF-Hub module's folder or URL, or default, "
+        "the model inside (default: default)",
     )
     model.add_argument(
         "--encoder",
         choices=ENCODERS,
         default=d.encoder,
-        help="`module` runs a TF-Hub module itself: slow, for checking (native)",
+        help="module: run a TF-Hub module itself, slowly, for checking (default: native)",
     )
     add_precision(model)
     model.add_argument(
@@ -76,7 +77,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         type=size,
         default=d.memory,
         metavar="SIZE",
-        help="for the vectors of one pass through the model (1GiB)",
+        help="memory for the vectors of one pass through the model (default: 1GiB)",
     )
     written = parser.add_argument_group("output")
     written.add_argument(
@@ -84,13 +85,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         type=outputs,
         default=d.outputs,
         metavar="NAMES",
-        help="any of word_emb, lstm_outputs1, …, elmo, default, separated by commas (elmo)",
+        help="any of word_emb, lstm_outputs1, …, elmo, default; separated by commas "
+        "(default: elmo)",
     )
     written.add_argument(
-        "--format", choices=tuple(OUTPUT_FORMATS), default=d.format, help="of the parts (parquet)"
+        "--format",
+        choices=tuple(OUTPUT_FORMATS),
+        default=d.format,
+        help="file format of the parts (default: parquet)",
     )
     written.add_argument(
-        "--dtype", choices=DTYPES, default=d.dtype, help="of the vectors (float32)"
+        "--dtype", choices=DTYPES, default=d.dtype, help="type of the vectors (default: float32)"
     )
     written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"
@@ -100,7 +105,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         type=size,
         default=d.block_size,
         metavar="SIZE",
-        help="text per part file (256k)",
+        help="text per part file (default: 256k)",
     )
     text = add_text(parser)
     text.add_argument(
@@ -114,7 +119,7 @@ def add_precision(parser: argparse._ActionsContainer) -> None:
         "--precision",
         choices=PRECISIONS,
         default=DEFAULTS.precision,
-        help="bfloat16: faster; vectors within 1%% of float32 on ordinary text (float32)",
+        help="bfloat16: faster; vectors within 1%% of float32 on ordinary text (default: float32)",
     )
 
 
@@ -123,16 +128,22 @@ def add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     d = DEFAULTS
     text = parser.add_argument_group("text")
     text.add_argument(
-        "--normalize", choices=NORMALIZATIONS, default=d.normalize, help="Unicode form (nfc)"
+        "--normalize",
+        choices=NORMALIZATIONS,
+        default=d.normalize,
+        help="normalization (default: nfc)",
     )
     text.add_argument(
         "--tokenizer",
         choices=tuple(TOKENIZERS),
         default=d.tokenizer,
-        help="whitespace: the text is tokenized already (moses)",
+        help="whitespace: the text is tokenized already (default: moses)",
     )
     text.add_argument(
-        "--language", default=d.language, metavar="CODE", help="for moses and splitting (en)"
+        "--language",
+        default=d.language,
+        metavar="CODE",
+        help="for moses and splitting (default: en)",
     )
     text.add_argument("--split_sentences", action="store_true", help="cut lines into sentences")
     text.add_argument(
@@ -140,19 +151,25 @@ def add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         type=count,
         default=d.max_tokens,
         metavar="N",
-        help="per sentence (%(default)s)",
+        help="longest sentence, in tokens (default: %(default)s)",
     )
     text.add_argument(
         "--long_sentences",
         choices=LONG_SENTENCES,
         default=d.long_sentences,
-        help="what to do with sentences of more than --max_tokens (%(default)s)",
+        help="what to do with sentences of more than --max_tokens (default: %(default)s)",
     )
     text.add_argument(
-        "--text_field", default=d.text_field, metavar="NAME", help="of JSON Lines (text)"
+        "--text_field",
+        default=d.text_field,
+        metavar="NAME",
+        help="JSON field that holds the text (default: text)",
     )
     text.add_argument(
-        "--text_column", default=d.text_column, metavar="NAME", help="of Parquet (text)"
+        "--text_column",
+        default=d.text_column,
+        metavar="NAME",
+        help="Parquet column that holds the text (default: text)",
     )
     return text
 

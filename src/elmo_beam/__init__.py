@@ -9,8 +9,10 @@ Everything in `__all__` is imported when it is first used: TensorFlow, Beam and 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# Type checkers know this name. It is not imported from `typing`, which takes a while, and which a
+# file in the current folder may replace until __main__.py has removed that folder from the path.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from elmo_beam.elmo.errors import ArgumentError as ArgumentError
     from elmo_beam.elmo.errors import UserError as UserError
@@ -81,10 +83,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

@@ -76,11 +76,17 @@ def test_it_writes_what_the_command_writes(job: Job, tmp_path: Path) -> None:
     assert files_of(got) == before
 
 
-def test_a_script_without_a_guard_is_left_alone(job: Job) -> None:
+def test_a_script_without_a_guard_and_without_standard_streams(job: Job) -> None:
     text = job.file("a.txt", random_lines(5))
-    started = script(inputs=str(text), output=str(job.out), model=str(job.model))
-    out, err = started.communicate(timeout=120)
-    assert (started.returncode, out.splitlines()) == (0, ['{"lines": 5}', "alive"]), err
+    settings = {"inputs": str(text), "output": str(job.out), "model": str(job.model)}
+    code = (
+        f"import elmo_beam; run = elmo_beam.embed(**{settings!r}); "
+        f"open({str(job.folder / 'lines')!r}, 'w').write(str(run.manifest['lines']))"
+    )
+    closed = 'exec "$0" -c "$1" <&- >&- 2>&-'
+    ran = subprocess.run(["sh", "-c", closed, sys.executable, code], timeout=120)
+    assert ran.returncode == 0
+    assert (job.folder / "lines").read_text() == "5"
 
 
 def test_twice_in_one_process_with_other_settings(
@@ -124,6 +130,17 @@ def test_a_damaged_file_raises_when_all_else_is_done(job: Job) -> None:
         ({"language": "xx"}, ["`language`", "xx"]),
         ({"inputs": []}, ["`inputs`"]),
         ({"beam_options": "--runner=x"}, ["`beam_options`"]),
+        ({"beam_options": [5]}, ["`beam_options`", "item 0", "5"]),
+        ({"inputs": None}, ["`inputs`", "None"]),
+        ({"inputs": ["a.txt", 5]}, ["`inputs`", "5"]),
+        ({"output": ""}, ["`output`", "''"]),
+        ({"output": "a\0b"}, ["`output`"]),
+        ({"model": None}, ["`model`", "None"]),
+        ({"outputs": 5}, ["`outputs`", "5"]),
+        ({"outputs": "sense"}, ["`outputs`", "sense", "lstm_outputs1"]),
+        ({"split_sentences": "no"}, ["`split_sentences`", "no"]),
+        ({"text_field": 5}, ["`text_field`", "5"]),
+        ({"id_field": []}, ["`id_field`", "[]"]),
     ],
 )
 def test_wrong_arguments_raise_before_anything_starts(
@@ -139,7 +156,7 @@ def test_wrong_arguments_raise_before_anything_starts(
 def test_what_only_the_job_can_know_is_refused_too(job: Job) -> None:
     text, model = job.file("a.txt", "x\n"), str(job.model)
     with refused("lstm_outputs9", "lstm_outputs2", kind=elmo_beam.ArgumentError):
-        elmo_beam.embed(text, job.out, model=model, outputs="lstm_outputs9", progress=False)
+        elmo_beam.embed(text, job.out, model=job.model, outputs="lstm_outputs9", progress=False)
     with refused("`inputs`", "matches no file", "missing.txt"):
         elmo_beam.embed(job.folder / "missing.txt", job.out, model=model, progress=False)
     with refused("`beam_options`", "--nobodys", kind=elmo_beam.ArgumentError):
@@ -147,12 +164,10 @@ def test_what_only_the_job_can_know_is_refused_too(job: Job) -> None:
 
 
 def test_beams_options_reach_beam(job: Job) -> None:
-    text = job.file("a.txt", random_lines(20))
-    options = {"direct_running_mode": "multi_processing", "direct_num_workers": 2}
-    run = elmo_beam.embed(
-        text, job.out, model=str(job.model), block_size=512, beam_options=options, progress=False
-    )
-    assert run.complete and run.manifest["lines"] == 20
+    text, model = job.file("a.txt", "x\n"), str(job.model)
+    options = {"direct_running_mode": "multi_threading", "streaming": False, "experiments": ["a"]}
+    with refused("multi_threading loses records", kind=elmo_beam.ArgumentError):
+        elmo_beam.embed(text, job.out, model=model, beam_options=options, progress=False)
 
 
 def test_an_interrupt_stops_the_job_and_not_the_caller(job: Job) -> None:
@@ -189,4 +204,4 @@ def test_a_job_process_that_is_killed_is_one_line(job: Job) -> None:
     for child in psutil.Process(started.pid).children():
         child.kill()
     _, err = started.communicate(timeout=60)
-    assert "UserError: the job's process ended with exit code -9" in err.splitlines()[-1]
+    assert "UserError: the job's process was killed by signal 9" in err.splitlines()[-1]

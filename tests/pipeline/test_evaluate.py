@@ -88,7 +88,7 @@ def test_a_model_without_a_softmax_says_why_there_is_no_perplexity(
 
 def test_wrong_flags_and_files(model: Path, treebank: list[object], tmp_path: Path) -> None:
     evaluate = ("evaluate", "--model", model)
-    elmo_beam(*evaluate).refuses("nothing to measure by", code=2)
+    elmo_beam(*evaluate).refuses("nothing to measure", code=2)
     elmo_beam(*evaluate, *treebank[:2]).refuses("go together", code=2)
     elmo_beam(*evaluate, *treebank[2:4], "--input", "x").refuses("--conllu_dev", code=2)
     elmo_beam(*evaluate, *treebank, "--sentences", "0").refuses("--sentences", code=2)

@@ -104,13 +104,14 @@ def test_any_sequence_of_texts_is_taken_an_empty_one_too(encoder: TextEncoder) -
 
 
 def test_a_single_string_is_refused(encoder: TextEncoder) -> None:
-    with pytest.raises(ArgumentError, match="`texts` is a single string"):
+    with pytest.raises(ArgumentError, match="`texts` 'one text' must be a list of strings"):
         encoder.encode("one text")
 
 
 @pytest.mark.parametrize("texts", [TEXTS, []])
 def test_an_output_that_the_model_lacks_is_refused(encoder: TextEncoder, texts: list[str]) -> None:
-    with pytest.raises(ArgumentError, match=r"no 'lstm_outputs3'.*lstm_outputs2, elmo, default"):
+    pattern = r"`output` 'lstm_outputs3'.*lstm_outputs2, elmo, default"
+    with pytest.raises(ArgumentError, match=pattern):
         encoder.encode(texts, "lstm_outputs3")
 
 

@@ -1,0 +1,61 @@
+"""Arguments of the public calls, checked where they come in. Each check raises ArgumentError."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from elmo_beam.elmo.errors import ArgumentError
+
+
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """One of some values."""
+    if not any(value is choice or (type(value) is str and value == choice) for choice in choices):
+        raise ArgumentError(f"`{name}` {value!r} must be one of {', '.join(map(str, choices))}")
+
+
+def check_count(name: str, value: object) -> None:
+    """A whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"`{name}` {value!r} must be a whole number from 1")
+
+
+def check_bool(name: str, value: object) -> None:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ArgumentError(f"`{name}` {value!r} must be True or False")
+
+
+def check_text(name: str, value: object) -> None:
+    """A string that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ArgumentError(f"`{name}` {value!r} must be a string that is not empty")
+
+
+def path_text(name: str, value: object) -> str:
+    """A path, a URL or another handle, as a string."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise ArgumentError(f"`{name}` {value!r} must be a path or URL")
+    return text
+
+
+def string_list(name: str, value: object) -> list[str]:
+    """Strings in a list; a single string, whose letters would count as items, is refused."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ArgumentError(f"`{name}` {_short(value)} must be a list of strings")
+    items = list(value)
+    for i, item in enumerate(items):
+        if not isinstance(item, str):
+            raise ArgumentError(f"`{name}` must be strings, but item {i} is {_short(item)}")
+    return items
+
+
+def name_list(name: str, value: object) -> list[str]:
+    """Names in a list; a single string is one name."""
+    return [value] if isinstance(value, str) else string_list(name, value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
