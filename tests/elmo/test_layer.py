@@ -250,7 +250,7 @@ def test_a_functional_model_of_padded_tokens_sees_the_mask(folder: Folder) -> No
 def test_what_it_refuses(folder: Folder, tmp_path: Path) -> None:
     with refused("`trainable` 'some'", "mix, all, False"):
         ElmoLayer(str(folder), trainable="some")
-    with refused("no 'elmos'", "lstm_outputs2"):
+    with refused("`output` 'elmos'", "lstm_outputs2"):
         ElmoLayer(str(folder), "elmos")
     with refused(tmp_path / "none"):
         ElmoLayer(str(tmp_path / "none"))
