@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apache_beam.io.filesystem import FileSystem
 from apache_beam.io.filesystems import FileSystems
@@ -39,6 +39,11 @@ def text_columns_inference(manager: EmbeddingsManager) -> beam.PTransform:
     from apache_beam.ml.transforms.base import _TextEmbeddingHandler
 
     return RunInference(_TextEmbeddingHandler(manager))
+
+
+def flink_job_name(result: Any) -> str:
+    """The name that Flink knows a submitted pipeline by: Beam's id without the random UUID."""
+    return str(result._job_id).rpartition("_")[0]
 
 
 def unknown_flags(flags: list[str]) -> tuple[list[str], list[str]]:

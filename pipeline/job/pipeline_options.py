@@ -9,7 +9,12 @@ from collections.abc import Sequence
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    JobServerOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
@@ -32,6 +37,9 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
             "--direct_running_mode multi_threading loses records in Beam 2.77: "
             "use multi_processing or in_memory"
         )
+    # Java's -Xrs: Beam's job server outlives Ctrl-C, so that it can cancel the job on the cluster.
+    server = options.view_as(JobServerOptions)
+    server.job_server_jvm_properties = [*server.job_server_jvm_properties, "-Xrs"]
     return options
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from typing import Any
 
@@ -17,7 +16,7 @@ from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
 from elmo_beam.pipeline.job.state import RunState, delete_stale, read_state
 from elmo_beam.pipeline.terminal.status_line import Status, listed
-from elmo_beam.pipeline.terminal.stopping import SIGNALS, Stopper
+from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
@@ -101,6 +100,7 @@ def _run_pipeline(
     """Run the pipeline in a thread, showing progress; what that did, and the state after it."""
     import apache_beam as beam
 
+    from elmo_beam.pipeline.job.cluster import submit
     from elmo_beam.pipeline.job.pipeline_options import is_local, new_pipeline, pipeline_options
     from elmo_beam.transforms.embed_shards import EmbedShards
 
@@ -116,7 +116,7 @@ def _run_pipeline(
     local = is_local(options)
     try:
         pipeline | "Shards" >> beam.Create(shards) | "Job" >> EmbedShards(layout.root, settings)
-        submitted = None if local else _submitted(pipeline, options, stop)
+        submitted = None if local else submit(pipeline, stop)
 
         def work() -> Any:
             result = submitted or pipeline.run()
@@ -144,25 +144,6 @@ def _run_pipeline(
 
 def _blocks(state: RunState) -> dict[str, Accounts]:
     return {stem: accounts for shard in state.shards for stem, accounts in shard.done.items()}
-
-
-def _submitted(pipeline: Any, options: Any, stop: Stopper) -> Any:
-    """Submit a job to its cluster; from then on a signal cancels it.
-
-    A terminal sends Ctrl-C to Beam's job server too, which must live to pass the cancelling on: it
-    starts with the signals blocked, and -Xrs keeps Java from unblocking them.
-    """
-    from apache_beam.options.pipeline_options import JobServerOptions
-
-    options.view_as(JobServerOptions).job_server_jvm_properties.append("-Xrs")
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        result = pipeline.run()  # in the main thread, since Beam sets a signal handler of its own
-    finally:
-        stop.arm()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    stop.clean_up = result.cancel
-    return result
 
 
 def _model_load(result: Any) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.process import visible_stderr
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -45,10 +46,18 @@ class Stopper:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
-        os.write(visible_stderr(), f"{start}elmo-beam: {self.describe()}\n".encode())
+        shown = os.dup(visible_stderr())
+        os.write(shown, f"{start}elmo-beam: {self.describe()}\n".encode())
         # Libraries may complain as they are cut off.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        cleaning = threading.Thread(target=self.clean_up, daemon=True)
+
+        def clean() -> None:
+            try:
+                self.clean_up()
+            except UserError as error:
+                os.write(shown, f"elmo-beam: {error}\n".encode())
+
+        cleaning = threading.Thread(target=clean, daemon=True)
         cleaning.start()
         cleaning.join(CLEAN_WITHIN)
         leave(128 + number)

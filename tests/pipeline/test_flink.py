@@ -68,9 +68,14 @@ def same_content(job: Job, other: Job) -> None:
         np.testing.assert_allclose(vectors(ours, name), vectors(theirs, name), rtol=0, atol=1e-5)
 
 
+def last_job(cluster: Cluster) -> dict[str, Any]:
+    jobs: list[dict[str, Any]] = cluster.ask("/jobs/overview")["jobs"]
+    return max(jobs, key=lambda job: job["start-time"])
+
+
 def writers(cluster: Cluster) -> list[int]:
     """How many records each TaskManager read in the step that does the work of the last job."""
-    last = max(cluster.ask("/jobs/overview")["jobs"], key=lambda job: job["start-time"])
+    last = last_job(cluster)
     found: dict[str, int] = {}
     for vertex in cluster.ask(f"/jobs/{last['jid']}")["vertices"]:
         if "WriteBlocks" in vertex["name"]:
@@ -162,11 +167,8 @@ def test_a_signal_cancels_the_job(slow: Job, cluster: Cluster, on_flink: list[st
         os.killpg(started.pid, signal.SIGINT)  # as a terminal does
         ran = ended(started, 30)
     ran.refuses("stopped after", "the same command continues", code=130)
-    wait_for(lambda: not jobs_running(cluster), 30)
-
-
-def jobs_running(cluster: Cluster) -> list[Any]:
-    return [j for j in cluster.ask("/jobs/overview")["jobs"] if j["state"] == "RUNNING"]
+    wait_for(lambda: last_job(cluster)["state"] == "CANCELED", 60)
+    assert done_blocks(job.out) < done_blocks(slow.out)
 
 
 def test_nothing_is_left_of_a_cluster(flink: Flink) -> None:
