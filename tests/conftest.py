@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from elmo_beam.transforms.files import retry
+
 settings.register_profile("elmo-beam", deadline=None, print_blob=True)
 settings.load_profile("elmo-beam")
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors that may pass are tried again at once."""
+    monkeypatch.setattr(retry, "WAITS", (0.0, 0.0))
 
 
 @pytest.fixture(scope="session")

@@ -101,4 +101,6 @@ def is_done(layout: Layout, settings: Settings, key: BlockKey) -> bool:
     accounts = read_accounts(layout, key.stem)
     if accounts is None or not accounts.match(key, settings.fingerprint):
         return False
+    if accounts.rejects_sha256 and not exists(rejects_path(layout, key.stem)):
+        return False
     return exists(part_path(layout, settings, key.stem))

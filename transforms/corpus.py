@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -20,9 +21,9 @@ from elmo_beam.transforms.files.layout import shard_stem
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import join, read_bytes, write_bytes
 from elmo_beam.transforms.inputs.formats import input_format
-from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
+from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
-from elmo_beam.transforms.plan import make_plan
+from elmo_beam.transforms.plan import Plan, make_plan
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import TextReader
 
@@ -47,15 +48,45 @@ class Corpus:
 def sentence_blocks(path: str, settings: Settings, reader: TextReader) -> Iterator[SentenceBlock]:
     """Read, normalize and tokenize a shard block by block, without a pipeline.
 
-    Raises Damaged before the first block if the shard is not whole.
+    Raises Damaged or Unread before the first block if the shard is not whole.
     """
-    plan = make_plan(path, settings)
-    if plan.damaged is not None:
-        raise Damaged(plan.damaged)
+    plan = _whole(path, settings)
     tables = input_format(path).read(plan.shard, plan.blocks, settings)
     for block, table in zip(plan.blocks, tables, strict=True):
         key = BlockKey(path, plan.content, block)
         yield normalize_block(RawBlock(key, table), reader, settings)
+
+
+def _whole(path: str, settings: Settings) -> Plan:
+    """The plan of a shard; raises Damaged or Unread if it is not whole."""
+    plan = make_plan(path, settings)
+    if plan.damaged is not None:
+        raise Damaged(plan.damaged)
+    if plan.unread is not None:
+        raise Unread(plan.unread)
+    return plan
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """UserError for a shard that is damaged or cannot be read."""
+    try:
+        yield
+    except Damaged as damage:
+        raise UserError(
+            f"damaged: {path} {damage}: replace it, or leave it out of `inputs`"
+        ) from None
+    except Unread as cause:
+        raise UserError(
+            f"cannot read {path} ({cause}): run the same command again, or leave the file out "
+            "of `inputs`"
+        ) from None
+
+
+def content_of(path: str, settings: Settings) -> str:
+    """What identifies a shard's content; UserError if it is damaged or cannot be read."""
+    with _explained(path):
+        return _whole(path, settings).content
 
 
 def read_corpus(
@@ -64,7 +95,7 @@ def read_corpus(
     cache: tuple[str, str] | None,
     progress: Callable[[int], None],
 ) -> Corpus:
-    """All shards' sentences; UserError if one is damaged.
+    """All shards' sentences; UserError if one is damaged or cannot be read.
 
     cache: an output folder and a folder below it where each shard's sentences are kept, so that
     they are tokenized once; a shard that has changed is read again. progress: called before each
@@ -73,12 +104,8 @@ def read_corpus(
     parts = []
     for i, path in enumerate(paths):
         progress(i)
-        try:
+        with _explained(path):
             parts.append(_cached(path, settings, *cache) if cache else _read(path, settings))
-        except Damaged as damage:
-            raise UserError(
-                f"damaged: {path} {damage}: replace it, or leave it out of `inputs`"
-            ) from None
     return joined(parts)
 
 
@@ -115,9 +142,8 @@ def _is_held_out(tokens: list[str]) -> bool:
 
 
 def _cached(path: str, settings: Settings, root: str, folder: str) -> Corpus:
-    shard = stat_shard(path)
     name = join(folder, f"{shard_stem(path)}.npz")
-    stamp = f"{shard.size} {shard.modified} {settings.fingerprint}"
+    stamp = f"{_whole(path, settings).content} {settings.fingerprint}"
     kept = read_bytes(name)
     if kept is not None:
         corpus = _unpacked(kept, stamp)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import join, list_names, read_bytes, write_bytes
+from elmo_beam.transforms.files.storage import join, list_names, parallel, read_bytes, write_bytes
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import input_format
-from elmo_beam.transforms.inputs.shards import Damaged, Shard, stat_shard
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, Unread, stat_shard
 
 SPAN_BLOCKS = 16  # per span, where a reader can seek
 FILE_SPANS = 16  # per file, where each reader must decompress from the start
@@ -24,8 +24,9 @@ FILE_SPANS = 16  # per file, where each reader must decompress from the start
 class Plan:
     """What one shard holds.
 
-    content: identifies it: the sha256 of the decompressed text, or a Parquet file's size and time.
-    damaged: why nothing of it is embedded, or None.
+    content: identifies it: the sha256 of the decompressed text, or of a Parquet file; empty if it
+    could not be read. damaged: why nothing of it is embedded, or None. unread: why it could not be
+    read to its end the last time, or None.
     """
 
     shard: Shard
@@ -33,6 +34,12 @@ class Plan:
     content: str
     blocks: list[Block]
     damaged: str | None = None
+    unread: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether the blocks are all that the shard holds."""
+        return self.damaged is None and self.content != ""
 
     @property
     def lines(self) -> int:
@@ -49,7 +56,8 @@ class Plan:
         """The plan that `to_json` wrote."""
         d = json.loads(text)
         blocks = [Block(*b) for b in d["blocks"]]
-        return cls(Shard(**d["shard"]), d["block_size"], d["content"], blocks, d["damaged"])
+        why = (d["damaged"], d.get("unread"))
+        return cls(Shard(**d["shard"]), d["block_size"], d["content"], blocks, *why)
 
 
 @dataclass(frozen=True)
@@ -74,10 +82,11 @@ def parse_plan(text: bytes | None) -> Plan | None:
         return None
 
 
-def recorded_shards(layout: Layout) -> list[str]:
-    """The paths of all shards that the run has plans for."""
-    texts = (read_bytes(join(layout.plan, name)) for name in list_names(layout.plan))
-    return sorted(plan.shard.path for plan in map(parse_plan, texts) if plan)
+def recorded_plans(layout: Layout) -> dict[str, Plan]:
+    """All plans that the run has, by the paths of their shards, in order."""
+    texts = parallel(lambda name: read_bytes(join(layout.plan, name)), list_names(layout.plan))
+    plans = [plan for plan in map(parse_plan, texts) if plan]
+    return {plan.shard.path: plan for plan in sorted(plans, key=lambda plan: plan.shard.path)}
 
 
 def write_plan(layout: Layout, plan: Plan) -> None:
@@ -85,39 +94,51 @@ def write_plan(layout: Layout, plan: Plan) -> None:
     write_bytes(layout.root, layout.plan_of(plan.shard.path), plan.to_json().encode())
 
 
-def current_plan(layout: Layout, path: str, settings: Settings) -> Plan | None:
-    """The plan on record, if it describes the file as it is now, undamaged."""
-    plan = recorded_plan(layout, path)
-    if plan is None or plan.damaged is not None or plan.block_size != settings.block_size:
-        return None
+def holds(plan: Plan | None, path: str, settings: Settings) -> bool:
+    """Whether a plan on record is good and describes the file as it is now."""
+    if plan is None or not plan.good or plan.block_size != settings.block_size:
+        return False
     try:
-        return plan if plan.shard == stat_shard(path) else None
-    except Damaged:
-        return None
+        return plan.shard == stat_shard(path)
+    except Unread:
+        return False
 
 
 def make_plan(path: str, settings: Settings) -> Plan:
-    """Read the shard once and plan it; a damaged one gives a plan that says so."""
+    """Read the shard once and plan it; one that is damaged or unread gives a plan that says so."""
     shard = Shard(path, 0, 0.0)
     try:
         shard = stat_shard(path)
         content, blocks = input_format(path).cut(shard, settings)
         return Plan(shard, settings.block_size, content, blocks)
     except Damaged as damage:
-        return Plan(shard, settings.block_size, "", [], str(damage))
+        return Plan(shard, settings.block_size, "", [], damaged=str(damage))
+    except Unread as cause:
+        return Plan(shard, settings.block_size, "", [], unread=str(cause))
 
 
 def plan_shard(layout: Layout, path: str, settings: Settings) -> Plan:
-    """The plan on record if it still holds, else a new one, which is put on record."""
-    plan = current_plan(layout, path, settings)
-    if plan is None:
+    """The plan on record if it still holds, else a new one, which is put on record.
+
+    A good plan is not given up because the file cannot be read now: its blocks may be done.
+    """
+    before = recorded_plan(layout, path)
+    if before is not None and holds(before, path, settings):
+        if before.unread is None:
+            return before
+        plan = replace(before, unread=None)
+    else:
         plan = make_plan(path, settings)
-        write_plan(layout, plan)
+        if plan.unread and before and before.good and before.block_size == settings.block_size:
+            plan = replace(before, unread=plan.unread)
+    write_plan(layout, plan)
     return plan
 
 
 def spans_of(plan: Plan) -> Iterator[Span]:
-    """The plan's blocks in runs."""
+    """The plan's blocks in runs; none where the file cannot be read now."""
+    if plan.unread is not None:
+        return
     size = SPAN_BLOCKS
     if not plan.shard.seekable:
         size = max(1, -(-len(plan.blocks) // FILE_SPANS))

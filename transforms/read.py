@@ -11,8 +11,8 @@ from elmo_beam.transforms.accounts import BlockKey, is_done
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
-from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, stat_shard
-from elmo_beam.transforms.plan import Span, recorded_plan, write_plan
+from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, Unread, stat_shard
+from elmo_beam.transforms.plan import Span, make_plan, recorded_plan, write_plan
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,50 @@ class RawBlock:
 def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlock]:
     """A span's blocks, without those that are done already.
 
-    A file that is no longer as planned is marked as damaged in its plan, and nothing more of it is
-    read.
+    Where a file cannot be read on, its plan says why and keeps its blocks. Where it is no longer as
+    planned, which a second reading proves, its plan says that it is damaged.
     """
     keys = [BlockKey(span.shard.path, span.content, block) for block in span.blocks]
     todo = [key for key in keys if not is_done(layout, settings, key)]
+    shard = span.shard
     try:
-        if todo and stat_shard(span.shard.path) != span.shard:
-            raise Damaged(CHANGED)
-        read = input_format(span.shard.path).read
-        tables = read(span.shard, [key.block for key in todo], settings)
-        for key, table in zip(todo, tables, strict=False):
+        read = input_format(shard.path).read
+        tables = read(shard, [key.block for key in todo], settings)
+        for key in todo:
+            table = next(tables)
+            shard = _unchanged(layout, shard, span.content, settings)
             yield RawBlock(key, table)
-    except Damaged as damage:
-        plan = recorded_plan(layout, span.shard.path)
-        if plan is not None:
-            write_plan(layout, replace(plan, damaged=str(damage), blocks=[]))
+    except (Damaged, Unread) as cause:
+        _record(layout, span, settings, cause)
+
+
+def _unchanged(layout: Layout, shard: Shard, content: str, settings: Settings) -> Shard:
+    """The file as it is now, which may have a new time, but not a new content: Damaged."""
+    now = stat_shard(shard.path)
+    if now == shard:
+        return now
+    plan = recorded_plan(layout, shard.path)
+    if plan is None or plan.shard != now:  # else another reader has found out already
+        plan = make_plan(shard.path, settings)
+        if plan.content == content:
+            write_plan(layout, plan)
+    if plan.unread:
+        raise Unread(plan.unread)
+    if plan.content != content:
+        raise Damaged(plan.damaged or CHANGED)
+    return plan.shard
+
+
+def _record(layout: Layout, span: Span, settings: Settings, cause: Damaged | Unread) -> None:
+    """Say in the plan why its file could not be read on."""
+    path = span.shard.path
+    plan = recorded_plan(layout, path)
+    if plan is None or plan.content != span.content:
+        return  # another reader has recorded it
+    if isinstance(cause, Damaged):
+        again = make_plan(path, settings)
+        if not again.unread and again.content != span.content:
+            damaged = again.damaged or CHANGED
+            write_plan(layout, replace(plan, damaged=damaged, content="", blocks=[]))
+            return
+    write_plan(layout, replace(plan, unread=str(cause)))

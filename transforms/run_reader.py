@@ -21,7 +21,7 @@ from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.outputs.schema import part_schema
-from elmo_beam.transforms.plan import recorded_shards
+from elmo_beam.transforms.plan import recorded_plans
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def open_run(folder: StrPath, allow_incomplete: bool = False) -> Run:
     """The run in an output folder; UserError if it is not complete, unless that is allowed."""
     layout = layout_of(path_text("folder", folder))
     settings = read_settings(layout)
-    run = Run(layout, settings, recorded_shards(layout))
+    run = Run(layout, settings, list(recorded_plans(layout)))
     if not allow_incomplete and not run.complete:
         raise UserError(
             f"the run in {layout.root} is not complete: the same command finishes it; "

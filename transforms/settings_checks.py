@@ -16,8 +16,8 @@ from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, ENCODERS, read_weights
 from elmo_beam.elmo.model.outputs import check_output_names, checked_outputs
+from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import is_remote
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
 

@@ -23,12 +23,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
-    """1 if a file is damaged."""
+    """1 if a file is damaged or cannot be read."""
     required(args, "inputs")
     settings = settings_of(args)
 
     from elmo_beam.pipeline.job.forecast import described, forecast_of
-    from elmo_beam.pipeline.job.manifest import damage_line
     from elmo_beam.transforms.inputs.shards import expand_inputs
     from elmo_beam.transforms.settings_checks import resolved
 
@@ -36,9 +35,9 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     settings = resolved(settings)
     forecast = forecast_of(paths, settings)
     say(described(forecast, settings, args.rate))
-    for path, cause in forecast.damaged:
-        complain(damage_line(path, cause))
-    return 1 if forecast.damaged else 0
+    for line in forecast.problems:
+        complain(line)
+    return 1 if forecast.problems else 0
 
 
 COMMAND = Command(

@@ -8,10 +8,11 @@ import numpy as np
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
+from elmo_beam.pipeline.job.manifest import damage_line
 from elmo_beam.pipeline.terminal.status_line import duration
 from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.shards import Damaged
+from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.text import TextReader
@@ -31,7 +32,7 @@ class Forecast:
     rejected: dict[str, int] = field(default_factory=dict)
     text_bytes: int = 0
     lengths: list[np.ndarray] = field(default_factory=list)
-    damaged: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def add(self, block: SentenceBlock) -> None:
         """Count one block."""
@@ -54,7 +55,9 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
             for block in sentence_blocks(path, settings, reader):
                 forecast.add(block)
         except Damaged as damage:
-            forecast.damaged.append((path, str(damage)))
+            forecast.problems.append(damage_line(path, str(damage)))
+        except Unread as cause:
+            forecast.problems.append(f"cannot read {path} ({cause})")
     return forecast
 
 

@@ -22,6 +22,11 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
             for s in state.shards
             if s.plan and s.plan.damaged
         ],
+        "unread": [
+            {"shard": s.path, "cause": s.plan.unread}
+            for s in state.shards
+            if s.plan and s.plan.unread and not s.complete
+        ],
         "settings": settings.to_json(),
         "versions": versions(),
         "figures": {
@@ -93,7 +98,13 @@ def problems(state: RunState) -> list[str]:
             found.append(damage_line(shard.path, shard.plan.damaged))
         elif not shard.complete:
             missing = len(shard.plan.blocks) - len(shard.done)
-            found.append(f"unfinished: {missing} blocks of {shard.path}; run the command again")
+            what = f"{missing} blocks of {shard.path} are left"
+            if shard.plan.unread is not None:
+                left = (
+                    f"{missing} blocks are left" if shard.plan.good else "nothing of it is embedded"
+                )
+                what = f"cannot read {shard.path} ({shard.plan.unread}); {left}"
+            found.append(f"unfinished: {what}: the same command continues")
     return found
 
 

@@ -8,7 +8,8 @@ from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.pipeline.terminal.status_line import Status, duration
 from elmo_beam.transforms.accounts import Accounts, read_accounts
 from elmo_beam.transforms.files.layout import Layout
-from elmo_beam.transforms.files.storage import is_remote, list_names
+from elmo_beam.transforms.files.remote import is_remote
+from elmo_beam.transforms.files.storage import list_names
 from elmo_beam.transforms.plan import recorded_plan
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from elmo_beam.elmo.encoder.precision import check_precision
@@ -14,16 +15,25 @@ from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import finish
 from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
-from elmo_beam.pipeline.job.state import RunState, delete_stale, read_state
+from elmo_beam.pipeline.job.state import (
+    RunState,
+    delete_stale,
+    names_of,
+    plans_of,
+    read_state,
+    state_now,
+)
+from elmo_beam.pipeline.terminal.console import complain
 from elmo_beam.pipeline.terminal.status_line import Status, listed
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
-from elmo_beam.transforms.accounts import Accounts
-from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
-from elmo_beam.transforms.files.settings import Settings, record_settings
+from elmo_beam.transforms.accounts import Accounts, read_accounts
+from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
+from elmo_beam.transforms.files.remote import is_remote
+from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
-from elmo_beam.transforms.inputs.shards import Damaged, expand_inputs, stat_shard
-from elmo_beam.transforms.plan import recorded_shards
+from elmo_beam.transforms.inputs.shards import expand_inputs
+from elmo_beam.transforms.plan import Plan, recorded_plans
 from elmo_beam.transforms.settings_checks import resolved
 
 
@@ -39,15 +49,18 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
     layout = layout_of(job.output)
     paths = expand_inputs(job.inputs)
     settings = resolved(job.settings)
-    with folder_held(layout, job.overwrite):
-        record_settings(layout, settings)
-        _refuse_missing(layout, paths)
-        state = read_state(layout, settings, paths)
+    with folder_held(layout, settings, job.overwrite, complain) as check_held:
+        seen = names_of(layout)
+        recorded = recorded_plans(layout)
+        _refuse_missing(layout, paths, recorded)
+        state = state_now(layout, settings, paths, recorded)
         session = Session()
         if state.pending:
             delete(layout.success)
             session, state = _run_pipeline(layout, settings, state, job, stop, status)
-        delete_stale(layout, state)
+        check_held()
+        delete_stale(layout, state, seen)
+        check_held()
         finish(layout, state, settings, session)
         clear_temporary(layout.root)  # what killed workers have left
     return layout, state, session
@@ -70,14 +83,19 @@ def encoder_threads(processes: int) -> str:
     return str(max((os.cpu_count() or 1) // (2 * processes), 1))
 
 
-def _refuse_missing(layout: Layout, paths: list[str]) -> None:
+def _refuse_missing(layout: Layout, paths: list[str], recorded: Mapping[str, Plan]) -> None:
     """UserError if there are parts of files that are gone, or that `paths` leaves out."""
-    parts = list_names(layout.parts)
-    embedded = [
-        path
-        for path in recorded_shards(layout)
-        if any(name.startswith(f"{shard_stem(path)}-") for name in parts)
-    ]
+    stems = {
+        m["shard"]: m["stem"] for m in map(BLOCK_NAME.fullmatch, list_names(layout.parts)) if m
+    }
+    embedded = []
+    for path in {*paths, *recorded}:
+        if stems.pop(shard_stem(path), None):
+            embedded.append(path)
+    for stem in stems.values():  # of files whose plan is lost: their accounts name them
+        accounts = read_accounts(layout, stem)
+        if accounts is not None:
+            embedded.append(accounts.shard)
     unnamed = sorted(set(embedded) - set(paths))
     if unnamed:
         raise UserError(
@@ -85,13 +103,11 @@ def _refuse_missing(layout: Layout, paths: list[str]) -> None:
             "name them too, or give another `output`"
         )
     for path in embedded:
-        try:
-            stat_shard(path)
-        except Damaged as damage:
+        if not is_remote(path) and not os.path.lexists(path):
             raise UserError(
-                f"{layout.root} has parts of {path}, which {damage}: bring the file back, or give "
+                f"{layout.root} has parts of {path}, which is gone: bring the file back, or give "
                 "another `output`"
-            ) from None
+            )
 
 
 def _run_pipeline(
@@ -109,7 +125,8 @@ def _run_pipeline(
     shards = [shard.path for shard in state.shards]
     # A file with a new time but its old content keeps its blocks: they are not this session's.
     changed = [shard.path for shard in state.shards if shard.plan is None]
-    before = _blocks(state) | _blocks(read_state(layout, settings, changed, recorded=True))
+    earlier = read_state(layout, settings, plans_of(layout, changed))
+    before = _blocks(state) | _blocks(earlier)
     began = time.monotonic()
     progress = Progress(layout, state, status)
     stop.describe = progress.stopped
@@ -128,7 +145,7 @@ def _run_pipeline(
         raise explained(error, layout) from None
     finally:
         status.end()
-    after = read_state(layout, settings, shards, recorded=True)
+    after = read_state(layout, settings, plans_of(layout, shards))
     session = Session(
         seconds=time.monotonic() - began,
         tokens=sum(

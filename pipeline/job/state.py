@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from elmo_beam.transforms.accounts import Accounts, BlockKey, read_accounts
-from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout
+from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, shard_stem
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import delete, join, list_names
-from elmo_beam.transforms.plan import Plan, current_plan, recorded_plan
-
-READERS = 16  # small files read at once: a remote one takes a while
+from elmo_beam.transforms.files.storage import delete, join, list_names, parallel
+from elmo_beam.transforms.plan import Plan, holds, recorded_plan
 
 
 @dataclass
 class ShardState:
-    """One shard: its plan, None if there is none that holds, and the accounts of its blocks."""
+    """One shard: its plan, None if there is none that counts, and the accounts of its blocks."""
 
     path: str
     plan: Plan | None
@@ -34,9 +31,7 @@ class ShardState:
     @property
     def complete(self) -> bool:
         """Whether every line of the shard is accounted for."""
-        if self.plan is None or self.plan.damaged is not None:
-            return False
-        return len(self.done) == len(self.plan.blocks)
+        return bool(self.plan and self.plan.good and len(self.done) == len(self.plan.blocks))
 
 
 @dataclass
@@ -53,9 +48,7 @@ class RunState:
     @property
     def pending(self) -> bool:
         """Whether a pipeline has anything to do: a shard without a plan, or blocks not done."""
-        return any(
-            s.plan is None or (s.plan.damaged is None and not s.complete) for s in self.shards
-        )
+        return any(s.plan is None or (not s.plan.damaged and not s.complete) for s in self.shards)
 
     @property
     def accounts(self) -> list[Accounts]:
@@ -72,40 +65,69 @@ class RunState:
         return dict(sum((Counter(a.rejected) for a in self.accounts), Counter()))
 
 
-def read_state(
-    layout: Layout, settings: Settings, paths: Iterable[str], recorded: bool = False
-) -> RunState:
-    """The state of a run over these shards.
-
-    A plan counts if its file is as it was and undamaged. recorded: any plan on record counts, which
-    is right when a pipeline has just made it.
-    """
+def read_state(layout: Layout, settings: Settings, plans: Mapping[str, Plan | None]) -> RunState:
+    """The state of a run over these shards, by their plans; those that count."""
     parts = {name.removesuffix(f".{settings.format}") for name in list_names(layout.parts)}
-    present = parts & {name.removesuffix(".json") for name in list_names(layout.blocks)}
+    committed = parts & {name.removesuffix(".json") for name in list_names(layout.blocks)}
+    rejects = {name.removesuffix(".jsonl") for name in list_names(layout.rejects)}
 
-    def shard_state(path: str) -> ShardState:
-        plan = recorded_plan(layout, path) if recorded else current_plan(layout, path, settings)
-        state = ShardState(path, plan)
+    def shard_state(item: tuple[str, Plan | None]) -> ShardState:
+        state = ShardState(*item)
         for key in state.keys:
-            accounts = read_accounts(layout, key.stem) if key.stem in present else None
-            if accounts is not None and accounts.match(key, settings.fingerprint):
+            accounts = read_accounts(layout, key.stem) if key.stem in committed else None
+            if accounts is None or not accounts.match(key, settings.fingerprint):
+                continue
+            if not accounts.rejects_sha256 or key.stem in rejects:
                 state.done[key.stem] = accounts
         return state
 
-    with ThreadPoolExecutor(READERS) as pool:
-        return RunState(list(pool.map(shard_state, paths)))
+    return RunState(parallel(shard_state, plans.items()))
 
 
-def delete_stale(layout: Layout, state: RunState) -> None:
-    """Remove what belongs to no shard, or to no block that is done: a file's earlier content."""
+def state_now(
+    layout: Layout, settings: Settings, paths: Sequence[str], recorded: Mapping[str, Plan]
+) -> RunState:
+    """The state in which a command finds a run: a plan counts if its file is as it was."""
+
+    def plan_now(path: str) -> Plan | None:
+        plan = recorded.get(path)
+        return plan if holds(plan, path, settings) else None
+
+    plans = parallel(plan_now, paths)
+    return read_state(layout, settings, dict(zip(paths, plans, strict=True)))
+
+
+def plans_of(layout: Layout, paths: Iterable[str]) -> dict[str, Plan | None]:
+    """The plans on record of these shards, of which a pipeline has just made some."""
+    paths = list(paths)
+    return dict(zip(paths, parallel(lambda path: recorded_plan(layout, path), paths), strict=True))
+
+
+def names_of(layout: Layout) -> set[str]:
+    """The paths of all files that the run has for its shards and their blocks."""
+    folders = (layout.plan, layout.blocks, layout.parts, layout.rejects)
+    return {join(folder, name) for folder in folders for name in list_names(folder)}
+
+
+def delete_stale(layout: Layout, state: RunState, seen: Set[str]) -> None:
+    """Remove what belongs to no block that is done: a file's earlier content.
+
+    Only what is of this command's own inputs, and was there when it began (seen) or is of a file
+    that turned out damaged: whatever else there is may be another command's. A plan of a file that
+    is no longer named, and of which nothing is embedded, goes too.
+    """
     kept = {stem for shard in state.shards for stem in shard.done}
+    shards = {shard_stem(shard.path): shard for shard in state.shards}
     for folder in (layout.blocks, layout.parts, layout.rejects):
         for name in list_names(folder):
             match = BLOCK_NAME.fullmatch(name)
-            if match and match["stem"] not in kept:
+            shard = shards.get(match["shard"]) if match else None
+            if match is None or shard is None or match["stem"] in kept:
+                continue
+            if join(folder, name) in seen or (shard.plan and shard.plan.damaged):
                 delete(join(folder, name))
-    plans = {layout.plan_of(shard.path) for shard in state.shards}
+    embedded = {m["shard"] for m in map(BLOCK_NAME.fullmatch, list_names(layout.parts)) if m}
     for name in list_names(layout.plan):
-        path = join(layout.plan, name)
-        if PLAN_NAME.fullmatch(name) and path not in plans:
+        match, path = PLAN_NAME.fullmatch(name), join(layout.plan, name)
+        if match and path in seen and match["shard"] not in embedded | set(shards):
             delete(path)

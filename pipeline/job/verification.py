@@ -21,12 +21,12 @@ from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState, read_state
 from elmo_beam.transforms.accounts import Accounts, accounts_path, part_path, rejects_path
 from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, layout_of
-from elmo_beam.transforms.files.lock import refuse_locked
+from elmo_beam.transforms.files.lock import refuse_held
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.outputs.schema import part_schema
-from elmo_beam.transforms.plan import recorded_shards
+from elmo_beam.transforms.plan import recorded_plans
 from elmo_beam.transforms.write import file_digest
 
 REDO = "remove it and run the command again"
@@ -36,8 +36,8 @@ def verify(output: str) -> tuple[str, list[str]]:
     """What was checked, in one line, and one line for each thing that is wrong."""
     layout = layout_of(output)
     settings = read_settings(layout)
-    refuse_locked(layout.root, layout.lock)
-    state = read_state(layout, settings, recorded_shards(layout), recorded=True)
+    refuse_held(layout.root)
+    state = read_state(layout, settings, recorded_plans(layout))
     wrong = list(_check(layout, settings, state))
     rows, size = state.total("rows"), state.total("bytes")
     verdict = f"{len(wrong)} things wrong" if wrong else "all as accounted"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from elmo_beam.pipeline.job.manifest import problems
-from elmo_beam.pipeline.job.state import RunState, read_state
+from elmo_beam.pipeline.job.state import RunState, plans_of, read_state
 from elmo_beam.pipeline.report.svg import COLOURS, histogram
 from elmo_beam.pipeline.report.word_map import word_map
 from elmo_beam.pipeline.terminal.status_line import duration
@@ -42,7 +42,7 @@ text-anchor:middle}
 def write_report(output: str) -> str:
     """Write DIR/report.html; its path."""
     run = open_run(output, allow_incomplete=True)
-    state = read_state(run.layout, run.settings, run.shards, recorded=True)
+    state = read_state(run.layout, run.settings, plans_of(run.layout, run.shards))
     html = "\n".join(_page(run.layout, state, run))
     write_bytes(run.layout.root, run.layout.report, html.encode("utf-8", "replace"))
     return run.layout.report

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.pipeline.terminal.console import complain
 from elmo_beam.pipeline.terminal.status_line import listed
-from elmo_beam.transforms.files.lock import locked
+from elmo_beam.transforms.files.lock import LOCK, held
+from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import versions
 from elmo_beam.transforms.files.storage import (
     TEMPORARY,
     clear_temporary,
-    is_remote,
     join,
     new_file,
     read_bytes,
@@ -107,7 +108,7 @@ def model_folder_held(folder: ModelFolder, settings: dict[str, Any]) -> Iterator
             f"`output` {folder.root} is not empty and not a training of elmo-beam: name "
             "another folder"
         )
-    with locked(folder.training, join(folder.training, ".lock")):
+    with held(folder.training, complain):
         clear_temporary(folder.training)
         if before is not None and os.path.exists(folder.checkpoint):
             _compare(folder, before, settings)
@@ -130,7 +131,7 @@ def _holds_anything(folder: ModelFolder) -> bool:
     """Whether a folder holds more than a training that has just started."""
     names = set(os.listdir(folder.root)) if os.path.isdir(folder.root) else set()
     inner = set(os.listdir(folder.training)) if os.path.isdir(folder.training) else set()
-    return bool(names - {"training"} or inner - {".lock", TEMPORARY})
+    return bool(names - {"training"} or inner - {LOCK, TEMPORARY, "lease"})
 
 
 def _compare(folder: ModelFolder, before: dict[str, Any], now: dict[str, Any]) -> None:

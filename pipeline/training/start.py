@@ -31,8 +31,9 @@ from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.pipeline.training.corpus import TICK, read_showing
 from elmo_beam.pipeline.training.model_folder import model_folder_held, model_folder_of
 from elmo_beam.pipeline.training.session import Training
+from elmo_beam.transforms.corpus import content_of
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.shards import Damaged, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.shards import expand_inputs
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,8 @@ def _read_options(path: Path) -> tuple[ModelOptions, Recipe]:
 
 def _settings(job: TrainingJob, paths: list[str], start: Start) -> dict[str, Any]:
     """What must stay the same for a training to be resumed."""
-    try:
-        shards = [stat_shard(path) for path in paths]
-    except Damaged as damage:
-        raise UserError(f"an input {damage}: bring it back, or leave it out of `inputs`") from None
     return {
-        "inputs": {s.path: f"{s.size} bytes of {s.modified}" for s in shards},
+        "inputs": {path: content_of(path, job.text) for path in paths},
         "options": {**start.options.to_json(), **start.recipe.to_json()},
         "init_from": start.digest,
         "epochs": job.epochs,

@@ -19,7 +19,7 @@ from elmo_beam.transforms.embed_shards import EmbedShards
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import list_names, read_bytes
-from elmo_beam.transforms.plan import make_plan, recorded_plan, recorded_shards
+from elmo_beam.transforms.plan import make_plan, recorded_plan, recorded_plans
 from elmo_beam.transforms.settings_checks import resolved
 from tests.helpers.blocks import (
     Keep,
@@ -105,7 +105,7 @@ def test_accounts_go_on_into_the_users_own_steps(
             | beam.CombinePerKey(beam.combiners.TupleCombineFn(*[sum] * 3))
         )
         assert_that(totals, equal_to([("a.txt.gz", (40, 1, 1)), ("b.jsonl", (1, 0, 1))]))
-    assert recorded_shards(layout) == paths
+    assert list(recorded_plans(layout)) == paths
     assert make_plan(paths[2], settings).damaged is not None
     assert recorded_plan(layout, paths[2]) == make_plan(paths[2], settings)
 

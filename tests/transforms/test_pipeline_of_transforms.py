@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from apache_beam.testing.util import assert_that, equal_to
 from elmo_beam.transforms.accounts import BlockKey, part_path, read_accounts
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.shards import CHANGED
+from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.shards import CHANGED, stat_shard
 from elmo_beam.transforms.normalize import SentenceBlock
 from elmo_beam.transforms.plan import (
     Plan,
     Span,
-    current_plan,
+    holds,
     make_plan,
     plan_shard,
     recorded_plan,
@@ -84,7 +86,8 @@ def test_plan_shards_gives_spans_and_puts_plans_on_record(layout: Layout, tmp_pa
         plan = recorded_plan(layout, path)
         assert plan is not None
         assert plan == make_plan(path, RUN)
-        assert (plan.damaged is None) == (path not in (damaged, gone))
+        assert (plan.damaged is None) == (path != damaged)
+        assert (plan.unread is None) == (path != gone)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.zst"])
@@ -125,29 +128,52 @@ def test_a_span_that_is_all_done_does_not_open_its_file(layout: Layout, tmp_path
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
-@pytest.mark.parametrize("change", ["longer", "gone", "time"])
 def test_a_file_that_changed_since_its_plan_is_damaged_and_not_read(
-    layout: Layout, tmp_path: Path, name: str, change: str
+    layout: Layout, tmp_path: Path, name: str
 ) -> None:
     path = shard_of(tmp_path / name, [b"some text"] * 50)
     plan = plan_shard(layout, path, RUN)
-    if change == "longer":
-        shard_of(tmp_path / name, [b"some text"] * 51)
-    elif change == "gone":
-        os.remove(path)
-    else:
-        os.utime(path, (0, plan.shard.modified - 5))
-    with local_pipeline() as pipeline:
-        blocks = pipeline | Create(list(spans_of(plan))) | ParDo(ReadSentences(layout, RUN))
-        assert_that(blocks, equal_to([]))
+    shard_of(tmp_path / name, [b"some text"] * 51)
+    assert read_in_a_pipeline(layout, plan) == 0
     marked = recorded_plan(layout, path)
     assert marked is not None
-    assert marked.blocks == []
-    cause = "No such file" if change == "gone" else CHANGED
-    assert cause in str(marked.damaged)
-    assert current_plan(layout, path, RUN) is None
-    if change != "gone":
-        assert plan_shard(layout, path, RUN).damaged is None
+    assert (marked.damaged, marked.blocks, marked.good) == (CHANGED, [], False)
+    assert not holds(marked, path, RUN)
+    assert plan_shard(layout, path, RUN).good
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
+def test_a_file_that_is_gone_since_its_plan_keeps_its_blocks(
+    layout: Layout, tmp_path: Path, name: str
+) -> None:
+    path = shard_of(tmp_path / name, [b"some text"] * 50)
+    plan = plan_shard(layout, path, RUN)
+    os.remove(path)
+    assert read_in_a_pipeline(layout, plan) == 0
+    assert recorded_plan(layout, path) == replace(plan, unread="No such file or directory")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
+def test_a_new_time_with_the_old_content_changes_nothing(
+    layout: Layout, tmp_path: Path, name: str
+) -> None:
+    path = shard_of(tmp_path / name, [b"some text"] * 50)
+    plan = plan_shard(layout, path, RUN)
+    os.utime(path, (0, 1.5))
+    assert read_in_a_pipeline(layout, plan) == len(plan.blocks)
+    assert recorded_plan(layout, path) == replace(plan, shard=stat_shard(path))
+
+
+def read_in_a_pipeline(layout: Layout, plan: Plan) -> int:
+    """How many blocks ReadSentences gives; they are those of the plan."""
+    found: list[Block] = []
+    for span in spans_of(plan):
+        found += [raw.key.block for raw in read_span(layout, span, RUN)]
+    with local_pipeline() as pipeline:
+        blocks = pipeline | Create(list(spans_of(plan))) | ParDo(ReadSentences(layout, RUN))
+        assert_that(blocks | Map(lambda b: b.key.block), equal_to(found))
+    assert found in ([], plan.blocks)
+    return len(found)
 
 
 def shard_of(path: Path, lines: list[bytes]) -> str:
@@ -162,7 +188,7 @@ def shard_of(path: Path, lines: list[bytes]) -> str:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
-def test_a_file_cut_while_it_is_read_gives_nothing_after_the_cut(
+def test_a_file_cut_while_it_is_read_gives_nothing_more(
     layout: Layout, tmp_path: Path, name: str
 ) -> None:
     text = b"".join(b"%d\n" % hash(float(i + 0.1)) for i in range(200_000))
@@ -173,7 +199,7 @@ def test_a_file_cut_while_it_is_read_gives_nothing_after_the_cut(
     kept = [next(blocks), next(blocks)]
     os.truncate(path, os.stat(path).st_size * 5 // 8)
     kept += list(blocks)
-    assert 2 < len(kept) < len(plan.blocks)
+    assert len(kept) == 2 < len(plan.blocks)
     assert [raw.key.block for raw in kept] == plan.blocks[: len(kept)]
     read = b"".join(line + b"\n" for block in kept for _, _, line in lines_of(block))
     assert read == text[: len(read)]
@@ -190,7 +216,7 @@ def test_a_line_that_became_two_while_it_is_read_is_seen(layout: Layout, tmp_pat
     Path(path).write_bytes(TEXT.replace(b"line number 8\n", b"line\nnumber 8\n"))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     found = [raw.key.block for raw in read_span(layout, next(spans_of(plan)), RUN)]
-    assert found == plan.blocks[:1]
+    assert found == []
     assert str(getattr(recorded_plan(layout, path), "damaged", "")) == CHANGED
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.shards import Shard, stat_shard
 from elmo_beam.transforms.plan import (
     Plan,
-    current_plan,
+    holds,
     make_plan,
     plan_shard,
     recorded_plan,
@@ -57,12 +60,13 @@ def test_the_plan_on_record_is_used_while_size_and_time_hold(
     path = write_shard(tmp_path / "a.txt", b"one\ntwo\nthree\n")
     plan = plan_shard(layout, path, SETTINGS)
     assert plan == recorded_plan(layout, path) == make_plan(path, SETTINGS)
-    assert plan.shard == Shard(path, 14, os.stat(path).st_mtime)
+    assert plan.shard == Shard(path, 14, os.stat(path).st_ctime)
     assert [b.lines for b in plan.blocks] == [2, 1]
 
     marked = Plan(plan.shard, plan.block_size, "distinguished by this", plan.blocks)
     write_plan(layout, marked)
-    assert plan_shard(layout, path, SETTINGS) == current_plan(layout, path, SETTINGS) == marked
+    assert holds(marked, path, SETTINGS)
+    assert plan_shard(layout, path, SETTINGS) == marked
 
 
 @pytest.mark.parametrize("change", ["content", "time", "block size", "damaged", "lost bytes"])
@@ -84,7 +88,7 @@ def test_a_plan_that_no_longer_holds_is_made_again(
         write_plan(layout, Plan(stale.shard, settings.block_size, "stale", [], "was cut"))
     else:
         Path(layout.plan_of(path)).write_bytes(b"")
-    assert current_plan(layout, path, settings) is None
+    assert not holds(recorded_plan(layout, path), path, settings)
     plan = plan_shard(layout, path, settings)
     assert plan == make_plan(path, settings) == recorded_plan(layout, path)
     assert plan.content != "stale"
@@ -104,12 +108,35 @@ def test_a_damaged_file_is_planned_again_once_it_is_replaced(
     assert (plan.damaged, plan.lines) == (None, 1)
 
 
-def test_a_file_that_vanished_has_no_current_plan(layout: Layout, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_now_keeps_its_plan(layout: Layout, tmp_path: Path) -> None:
     path = write_shard(tmp_path / "a.txt", b"one\n")
-    plan_shard(layout, path, SETTINGS)
-    os.remove(path)
-    assert current_plan(layout, path, SETTINGS) is None
-    assert plan_shard(layout, path, SETTINGS).damaged is not None
+    plan = plan_shard(layout, path, SETTINGS)
+    os.rename(path, tmp_path / "away")
+    assert not holds(plan, path, SETTINGS)
+    unread = plan_shard(layout, path, SETTINGS)
+    assert unread == replace(plan, unread="No such file or directory")
+    assert list(spans_of(unread)) == []
+    os.rename(tmp_path / "away", path)  # which gives it a new time
+    assert plan_shard(layout, path, SETTINGS) == replace(plan, shard=stat_shard(path))
+
+
+def test_a_plan_that_was_unread_is_read_again_once_it_can(layout: Layout, tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.txt", b"one\n")
+    plan = plan_shard(layout, path, SETTINGS)
+    write_plan(layout, replace(plan, unread="Input/output error"))
+    assert plan_shard(layout, path, SETTINGS) == plan == recorded_plan(layout, path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.jsonl", "a.parquet"])
+def test_a_touched_file_has_the_same_blocks(layout: Layout, tmp_path: Path, name: str) -> None:
+    path = write_shard(tmp_path / name, b"one\n")
+    if name.endswith(".parquet"):
+        pq.write_table(pa.table({"text": ["one"]}), path)
+    before = plan_shard(layout, path, SETTINGS)
+    os.utime(path)
+    after = plan_shard(layout, path, SETTINGS)
+    assert (after.content, after.blocks) == (before.content, before.blocks)
+    assert after.good
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.parquet"])

@@ -104,22 +104,24 @@ def test_text_that_only_resembles_a_magic_number_is_text(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
-def test_a_folder_or_a_missing_file_is_damaged(tmp_path: Path, name: str) -> None:
+def test_a_folder_or_a_missing_file_is_unread(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    assert_damaged(make_plan(str(path), make_settings()), "No such file")
+    assert make_plan(str(path), make_settings()).unread == "No such file or directory"
     path.mkdir()
-    assert_damaged(make_plan(str(path), make_settings()), "s a directory")
+    assert make_plan(str(path), make_settings()).unread == "Is a directory"
     path.rmdir()
     path.symlink_to(tmp_path / "gone")
-    assert_damaged(make_plan(str(path), make_settings()), "No such file")
+    plan = make_plan(str(path), make_settings())
+    assert (plan.unread, plan.damaged) == ("No such file or directory", None)
+    assert not plan.good
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_the_right_to_read_is_damaged(tmp_path: Path) -> None:
+def test_a_file_without_the_right_to_read_is_unread(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(TEXT)
     path.chmod(0)
-    assert_damaged(make_plan(str(path), make_settings()), "Permission denied")
+    assert make_plan(str(path), make_settings()).unread == "Permission denied"
 
 
 @pytest.mark.parametrize("kept", [0, 3, 4, 8, 100, -1, -4, -8, -9])

@@ -7,7 +7,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from elmo_beam.transforms.files.storage import is_remote, join
+from elmo_beam.transforms.files.remote import is_remote
+from elmo_beam.transforms.files.storage import join
 
 MAX_BASE = 180  # bytes of a shard's name in a part's: file systems allow 255 in all
 
@@ -63,11 +64,6 @@ class Layout:
         """The traceback of a failure that the command cannot explain in one line."""
         return join(self.root, "error.log")
 
-    @property
-    def lock(self) -> str:
-        """Held by the command that writes here."""
-        return join(self.root, ".lock")
-
     def plan_of(self, shard: str) -> str:
         """The plan of a shard's blocks."""
         return join(self.plan, f"{shard_stem(shard)}.json")
@@ -78,8 +74,9 @@ def layout_of(output: str) -> Layout:
     return Layout(output.rstrip("/") if is_remote(output) else os.path.abspath(output))
 
 
-PLAN_NAME = re.compile(r".+-[0-9a-f]{8}\.json")
-BLOCK_NAME = re.compile(r"(?P<stem>.+-[0-9a-f]{8}-\d{15})\.[a-z0-9]+")  # the suffix: a format's
+PLAN_NAME = re.compile(r"(?P<shard>.+-[0-9a-f]{8})\.json")
+# The suffix is a format's.
+BLOCK_NAME = re.compile(r"(?P<stem>(?P<shard>.+-[0-9a-f]{8})-\d{15})\.[a-z0-9]+")
 
 
 def block_stem(shard: str, start: int) -> str:

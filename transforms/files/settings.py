@@ -97,10 +97,13 @@ def read_settings(layout: Layout) -> Settings:
         ) from None
 
 
-def record_settings(layout: Layout, settings: Settings) -> None:
-    """Write run.json, or compare with the one there; UserError says what differs."""
+def record_settings(layout: Layout, settings: Settings, replace: bool = False) -> None:
+    """Write run.json, or compare with the one there; UserError says what differs.
+
+    replace: do not compare.
+    """
     text = read_bytes(layout.run)
-    if text is not None:
+    if text is not None and not replace:
         _compare(layout, read_settings(layout), settings)
     document = {"settings": settings.to_json(), "versions": versions()}
     data = (json.dumps(document, indent=2) + "\n").encode()

@@ -1,4 +1,4 @@
-"""Files, local or wherever Beam's filesystems reach. A path with `://` is remote.
+"""Files, local or wherever Beam's filesystems reach.
 
 Nothing is opened under its final name before its bytes are complete: local files are written under
 `.tmp` of the output folder and renamed, remote ones uploaded in one go.
@@ -9,42 +9,37 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import TypeVar
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.transforms.files.remote import (
+    delete_remote,
+    download,
+    is_remote,
+    list_remote,
+    read_remote,
+    remote,
+    upload,
+)
+from elmo_beam.transforms.files.retry import retried
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 TEMPORARY = ".tmp"
-UPLOAD_CHUNK = 8 << 20  # bytes in memory at once
+READERS = 16  # small files read at once
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is a URL for Beam's filesystems."""
-    return "://" in path
-
-
-def filesystem(path: str) -> Any:
-    """Beam's filesystem for a URL. Beam is imported only where something is remote."""
-    from elmo_beam.transforms import beam_internals
-
-    return beam_internals.filesystem(path)
-
-
-@contextmanager
-def remote_errors_explained(path: str) -> Iterator[None]:
-    """UserError for whatever a remote filesystem raises: each has exceptions of its own."""
-    try:
-        yield
-    except Exception as error:
-        raise UserError(
-            f"cannot reach {path} ({cause_of(error)}): check the address, your permissions, and "
-            "that the extra for its filesystem ([gcp], [aws]) is installed"
-        ) from None
+def parallel(action: Callable[[S], T], items: Iterable[S]) -> list[T]:
+    """What an action on many small files gives, in order; a remote one takes a while each."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(action, items))
 
 
 def join(folder: str, *names: str) -> str:
@@ -52,79 +47,101 @@ def join(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names])
 
 
+@contextmanager
+def local_errors_explained(path: str) -> Iterator[None]:
+    """UserError for a file or folder that cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({cause_of(error)}): see that this user may read it, then run the "
+            "same command again"
+        ) from None
+
+
 def exists(path: str) -> bool:
     """Whether there is a file or folder at the path."""
-    if not is_remote(path):
-        return os.path.exists(path)
-    with remote_errors_explained(path):
-        return bool(filesystem(path).exists(path))
+    if is_remote(path):
+        return remote(path, lambda store: bool(store.exists(path)))
+    return os.path.exists(path)
 
 
 def read_bytes(path: str) -> bytes | None:
-    """The bytes of a small file, None if there is none."""
-    if not exists(path):
-        return None
-    if not is_remote(path):
-        return Path(path).read_bytes()
-    with remote_errors_explained(path), open_remote(path) as file:
-        return bytes(file.read())
+    """The bytes of a small file, None if there is none; UserError if it cannot be read."""
+    if is_remote(path):
+        return read_remote(path)
+    with local_errors_explained(path):
+        try:
+            return retried(Path(path).read_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 @contextmanager
 def local_copy(path: str) -> Iterator[str]:
-    """A local file of the same bytes: the file itself if it is local."""
+    """A local file of the same bytes: the file itself if it is local. UserError."""
     if not is_remote(path):
         yield path
         return
-    with tempfile.NamedTemporaryFile() as copy, open_remote(path) as file:
-        shutil.copyfileobj(file, copy)
-        copy.flush()
+    with tempfile.NamedTemporaryFile() as copy:
+        download(path, copy)
         yield copy.name
-
-
-def open_remote(path: str) -> IO[bytes]:
-    """A remote file as it is, not decompressed."""
-    from apache_beam.io.filesystem import CompressionTypes
-
-    stream: IO[bytes] = filesystem(path).open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return stream
 
 
 def list_names(folder: str) -> list[str]:
     """Names of the files in a folder, sorted; empty if there is no folder."""
     if is_remote(folder):
-        with remote_errors_explained(folder):
-            found = filesystem(folder).match([join(folder, "*")])[0].metadata_list
-        return sorted({f.path[len(folder) :].strip("/").split("/")[0] for f in found})
-    if not os.path.isdir(folder):
-        return []
-    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        return sorted(list_remote(folder))
+    with local_errors_explained(folder):
+        try:
+            return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def list_times(folder: str) -> dict[str, float]:
+    """The files in a folder and when they last changed, in seconds of the store's own clock."""
+    if is_remote(folder):
+        return list_remote(folder)
+    times = {}
+    for name in list_names(folder):
+        with contextlib.suppress(FileNotFoundError):  # removed just now
+            times[name] = os.stat(join(folder, name)).st_mtime
+    return times
 
 
 def delete(path: str) -> None:
-    """Remove a file if it exists."""
+    """Remove a file if it exists; UserError."""
     if is_remote(path):
-        if exists(path):
-            with remote_errors_explained(path):
-                filesystem(path).delete([path])
-    elif os.path.lexists(path):
+        delete_remote(path)
+        return
+    try:
         os.remove(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UserError(
+            f"cannot remove {path} ({cause_of(error)}): grant the right to write, then run the "
+            "same command again"
+        ) from None
 
 
 def delete_empty(folder: str) -> None:
     """Remove a local folder if it is empty."""
-    if not is_remote(folder) and os.path.isdir(folder) and not os.listdir(folder):
-        os.rmdir(folder)
+    if not is_remote(folder):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
 
 def clear_temporary(root: str) -> None:
     """Remove the unfinished files that a killed command left below a local folder."""
-    folder = join(root, TEMPORARY)
-    if is_remote(root) or not os.path.isdir(folder):
+    if is_remote(root):
         return
-    for name in os.listdir(folder):
-        if re.fullmatch(r"\.[0-9a-f]{32}", name):
-            os.remove(join(folder, name))
+    folder = join(root, TEMPORARY)
+    with contextlib.suppress(OSError):  # they are in nobody's way
+        for name in os.listdir(folder):
+            if re.fullmatch(r"\.[0-9a-f]{32}", name):
+                os.remove(join(folder, name))
     delete_empty(folder)
 
 
@@ -134,16 +151,18 @@ def new_file(root: str, path: str) -> Iterator[str]:
 
     Raises UserError, with the path and the cause, if the disk or the filesystem refuses.
     """
+    where = path
     folder = os.path.join(root, TEMPORARY)
     if is_remote(root):
-        folder = tempfile.gettempdir()
+        where = folder = tempfile.gettempdir()
     temporary = os.path.join(folder, f".{uuid.uuid4().hex}")
     try:
         os.makedirs(folder, exist_ok=True)
+        if is_remote(root):  # in a folder that others may read
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield temporary
         if is_remote(path):
-            with remote_errors_explained(path):
-                _upload(temporary, path)
+            upload(temporary, path)
         else:
             with open(temporary, "rb+") as file:
                 os.fsync(file)  # before the rename, or a power cut leaves a name without bytes
@@ -151,11 +170,11 @@ def new_file(root: str, path: str) -> Iterator[str]:
             os.replace(temporary, path)
     except OSError as error:
         raise UserError(
-            f"cannot write {path} ({error.strerror or error}): free some space or grant the right "
+            f"cannot write {where} ({cause_of(error)}): free some space or grant the right "
             "to write, then run the same command again"
         ) from None
     finally:
-        if os.path.exists(temporary):
+        with contextlib.suppress(OSError):  # its cause must not hide the one above
             os.remove(temporary)
 
 
@@ -163,25 +182,3 @@ def write_bytes(root: str, path: str, data: bytes) -> None:
     """Write a small file below folder `root`, whole or not at all."""
     with new_file(root, path) as temporary:
         Path(temporary).write_bytes(data)
-
-
-def _upload(temporary: str, path: str) -> None:
-    from apache_beam.io.filesystem import CompressionTypes
-
-    store = filesystem(path)
-    with open(temporary, "rb") as source:
-        # Object stores finish the upload on close, even after an exception. A small file is read
-        # before the upload begins; a large one that breaks off is deleted again.
-        chunk = source.read(UPLOAD_CHUNK)
-        sink = store.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-        try:
-            while chunk:
-                sink.write(chunk)
-                chunk = source.read(UPLOAD_CHUNK)
-            sink.close()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                sink.close()
-            with contextlib.suppress(Exception):
-                store.delete([path])
-            raise

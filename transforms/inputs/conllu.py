@@ -8,7 +8,7 @@ are skipped.
 from __future__ import annotations
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
+from elmo_beam.transforms.inputs.shards import Damaged, Unread, stat_shard
 from elmo_beam.transforms.inputs.text_stream import TextStream
 
 COLUMNS, ID, FORM, UPOS = 10, 0, 1, 3
@@ -23,6 +23,8 @@ def read_conllu(path: str, most: int | None = None) -> list[TaggedSentence]:
             data = b"".join(iter(lambda: stream.read(1 << 20), b""))
     except Damaged as damage:
         raise UserError(f"{path} {damage}") from None
+    except Unread as cause:
+        raise UserError(f"cannot read {path} ({cause})") from None
     try:
         lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:

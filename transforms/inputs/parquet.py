@@ -14,22 +14,24 @@ from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_rows
 from elmo_beam.transforms.inputs.formats import InputFormat
 from elmo_beam.transforms.inputs.lines import cut_to_head, line_table
-from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, open_raw
+from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, SourceFile, Unread
 from elmo_beam.transforms.inputs.text import parse_line
 
 BATCH_ROWS = 4096
 
 
 class ParquetRows:
-    """A file's text column, and its id column if one is wanted. Every failure is Damaged."""
+    """A file's text column, and its id column if one is wanted. Raises Unread and Damaged."""
 
     def __init__(self, shard: Shard, settings: Settings) -> None:
         self._text, self._id = settings.text_column, settings.id_field
         self._columns = list(dict.fromkeys([self._text, *([self._id] if self._id else [])]))
         try:
-            self._raw = open_raw(shard.path)
+            self._raw = SourceFile(shard.path)
             self._file = pq.ParquetFile(self._raw, page_checksum_verification=True)
-        except Exception as error:  # remote filesystems raise their own
+        except Unread:
+            raise
+        except Exception as error:
             raise Damaged(f"cannot be opened as Parquet: {cause_of(error)}") from None
         schema = self._file.schema_arrow
         for name in self._columns:
@@ -108,7 +110,9 @@ class ParquetRows:
             yield from self._file.iter_batches(
                 BATCH_ROWS, row_groups=list(groups), columns=self._columns
             )
-        except Exception as error:  # remote filesystems raise their own
+        except Unread:
+            raise
+        except Exception as error:
             raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
 
 

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeVar
 
-from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.transforms.files.storage import (
-    exists,
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.transforms.files.remote import (
     filesystem,
     is_remote,
     open_remote,
-    remote_errors_explained,
+    remote,
+    remote_cause,
 )
+from elmo_beam.transforms.files.retry import may_pass, retried, tries
+from elmo_beam.transforms.files.storage import exists
+
+T = TypeVar("T")
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 CHANGED = "changed while it was read: run the same command again"
 
 
 class Damaged(Exception):
-    """A file that cannot be embedded as it is; the message says why. A result, not a failure."""
+    """A file that cannot be embedded as it is; the message says why. A result, not a failure.
+
+    Its bytes are not what they should be, or have changed: reading it again would not help.
+    """
+
+
+class Unread(Exception):
+    """A file that cannot be read now; the message is the cause. A result, not a failure."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One input file as it is now: absolute path or URL, bytes on disk, modification time."""
+    """One input file as it is now: absolute path or URL, bytes on disk, time of its last change.
+
+    The time is the status change's (ctime) where local: nobody sets that back, as tools that copy
+    files do with the modification time.
+    """
 
     path: str
     size: int
@@ -81,22 +98,87 @@ def _local_files(pattern: str) -> list[str]:
 def _remote_files(pattern: str) -> list[str]:
     if exists(pattern):
         return [pattern]
-    with remote_errors_explained(pattern):
-        return [f.path for f in filesystem(pattern).match([pattern])[0].metadata_list]
+    return remote(pattern, lambda s: [f.path for f in s.match([pattern])[0].metadata_list])
 
 
 def stat_shard(path: str) -> Shard:
-    """The file as it is now; raises Damaged if it cannot be seen."""
-    try:
+    """The file as it is now; raises Unread if it cannot be seen."""
+
+    def stat() -> Shard:
         if is_remote(path):
-            metadata = filesystem(path).metadata(path)
-            return Shard(path, metadata.size_in_bytes, metadata.last_updated_in_seconds or 0.0)
+            found = filesystem(path).metadata(path)
+            return Shard(path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
         status = os.stat(path)
-        return Shard(path, status.st_size, status.st_mtime)
+        return Shard(path, status.st_size, status.st_ctime)
+
+    try:
+        return retried(stat)
     except Exception as error:  # each filesystem raises its own
-        raise Damaged(f"cannot be opened: {cause_of(error)}") from None
+        raise Unread(remote_cause(error)) from None
 
 
-def open_raw(path: str) -> IO[bytes]:
-    """The file's bytes as they are on disk."""
+class SourceFile(io.RawIOBase):
+    """A file's bytes as they are on disk, local or remote.
+
+    After an error that may pass it is opened again and read on from the same place; one that does
+    not pass is Unread.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._position = 0
+        self._tried(lambda file: None)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to `size` bytes from here."""
+        data = self._tried(lambda file: file.read(-1 if size is None else size))
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, and tell which."""
+        if whence == os.SEEK_CUR:
+            offset, whence = self._position + offset, os.SEEK_SET
+        self._position = self._tried(lambda file: file.seek(offset, whence))
+        return self._position
+
+    def tell(self) -> int:
+        """The place in the file."""
+        return self._position
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._let_go()
+        super().close()
+
+    def _tried(self, action: Callable[[IO[bytes]], T]) -> T:
+        for last in tries():
+            try:
+                if self._file is None:
+                    self._file = _opened(self._path)
+                    self._file.seek(self._position)
+                return action(self._file)
+            except Exception as error:  # each filesystem raises its own
+                self._let_go()
+                if last or not may_pass(error):
+                    raise Unread(remote_cause(error)) from None
+        raise AssertionError("the last try returns or raises")
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(Exception):
+                file.close()
+
+
+def _opened(path: str) -> IO[bytes]:
     return open_remote(path) if is_remote(path) else open(path, "rb")

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from elmo_beam.elmo.errors import cause_of
-from elmo_beam.transforms.inputs.shards import Damaged, Shard, open_raw
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, SourceFile, Unread
 
 MAGIC = {
     rb"(\xff\xfe|\xfe\xff)(?s:.{0,4096}?)\x00": "UTF-16, to be converted to UTF-8",
@@ -21,17 +21,19 @@ MAGIC = {
 
 
 class TextStream:
-    """The decompressed bytes of a shard, in order. Every failure is Damaged."""
+    """The decompressed bytes of a shard, in order. Unread and Damaged are all that it raises."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
         try:
             if shard.compression and not shard.size:
                 raise OSError(f"it is empty, which is not valid {shard.compression} data")
-            self._file: Any = open_raw(shard.path)
+            self._file: Any = SourceFile(shard.path)
             if shard.compression:
                 self._file = pa.CompressedInputStream(pa.PythonFile(self._file), shard.compression)
-        except Exception as error:  # remote filesystems raise their own
+        except Unread:
+            raise
+        except Exception as error:
             raise Damaged(f"cannot be opened: {cause_of(error)}") from None
 
     def __enter__(self) -> TextStream:
@@ -50,7 +52,9 @@ class TextStream:
                     break
                 chunks.append(chunk)
                 size -= len(chunk)
-        except Exception as error:  # remote filesystems raise their own
+        except Unread:
+            raise
+        except Exception as error:
             raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
         return b"".join(chunks)
 
