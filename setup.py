@@ -59,6 +59,9 @@ setup(
         "test": [
             "datasets",
             "duckdb",
+            "flask",  # these three: an S3 server for the tests
+            "flask-cors",
+            "moto[s3]",
             "hypothesis",
             "mypy",
             "pandas",

@@ -25,7 +25,7 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
         "unread": [
             {"shard": s.path, "cause": s.plan.unread}
             for s in state.shards
-            if s.plan and s.plan.unread and not s.complete
+            if s.plan and s.plan.unread
         ],
         "settings": settings.to_json(),
         "versions": versions(),
@@ -100,9 +100,8 @@ def problems(state: RunState) -> list[str]:
             missing = len(shard.plan.blocks) - len(shard.done)
             what = f"{missing} blocks of {shard.path} are left"
             if shard.plan.unread is not None:
-                left = (
-                    f"{missing} blocks are left" if shard.plan.good else "nothing of it is embedded"
-                )
+                left = f"{missing} of its {len(shard.plan.blocks)} blocks are left"
+                left = left if shard.plan.good else "nothing of it is embedded"
                 what = f"cannot read {shard.path} ({shard.plan.unread}); {left}"
             found.append(f"unfinished: {what}: the same command continues")
     return found

@@ -31,7 +31,9 @@ class ShardState:
     @property
     def complete(self) -> bool:
         """Whether every line of the shard is accounted for."""
-        return bool(self.plan and self.plan.good and len(self.done) == len(self.plan.blocks))
+        if self.plan is None or not self.plan.good or self.plan.unread is not None:
+            return False
+        return len(self.done) == len(self.plan.blocks)
 
 
 @dataclass

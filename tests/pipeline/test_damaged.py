@@ -89,7 +89,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[Job, l
     return job, ran.complaints
 
 
-@pytest.mark.parametrize("name", [*DAMAGED, "dangling.txt"])
+@pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_file_is_named_once_with_cause_and_remedy(
     mixed: tuple[Job, list[str]], name: str
 ) -> None:
@@ -98,9 +98,17 @@ def test_a_damaged_file_is_named_once_with_cause_and_remedy(
     found = [line for line in complaints if f"{path} " in line]
     assert len(found) == 1, complaints
     assert found[0].startswith("elmo-beam: damaged: ")
-    cause = DAMAGED[name][1] if name in DAMAGED else "No such file"
-    assert cause in found[0]
+    assert DAMAGED[name][1] in found[0]
     assert "replace it" in found[0]  # what to do about it
+
+
+def test_a_file_that_cannot_be_read_is_named_once_with_cause(mixed: tuple[Job, list[str]]) -> None:
+    job, complaints = mixed
+    path = f"{job.folder}/in/dangling.txt"
+    [line] = (line for line in complaints if path in line)
+    assert f"cannot read {path} (No such file or directory); nothing of it is embedded" in line
+    assert "the same command continues" in line
+    assert job.manifest()["unread"] == [{"shard": path, "cause": "No such file or directory"}]
 
 
 def test_there_is_one_line_for_each_and_no_other(mixed: tuple[Job, list[str]]) -> None:
@@ -124,7 +132,7 @@ def test_the_good_files_are_whole_and_of_the_damaged_there_is_nothing(
     assert manifest["complete"] is False
     assert not job.success
     named = {Path(d["shard"]).name for d in manifest["damaged"]}
-    assert named == {*DAMAGED, "dangling.txt"}
+    assert named == set(DAMAGED)
     assert all(d["cause"] for d in manifest["damaged"])
 
 

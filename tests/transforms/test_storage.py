@@ -212,7 +212,7 @@ def test_remote_shards_are_found_planned_and_read(root: str) -> None:
     start, stop = plan.blocks[2].start, plan.blocks[4].start
     assert b"\n".join(raw) + b"\n" == data[start:stop]
     assert plan_shard(Layout(root), "memory://in/c.gz", run).damaged is not None
-    assert plan_shard(Layout(root), "memory://in/gone.txt", run).damaged is not None
+    assert plan_shard(Layout(root), "memory://in/gone.txt", run).unread is not None
 
 
 @pytest.mark.parametrize("name", ["parquet", "tfrecord"])
