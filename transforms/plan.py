@@ -24,7 +24,7 @@ FILE_SPANS = 16  # per file, where each reader must decompress from the start
 class Plan:
     """What one shard holds.
 
-    content: identifies it: the sha256 of the decompressed text, or a Parquet file's size and time.
+    content: identifies it: the sha256 of the decompressed text, or of a Parquet file's bytes.
     damaged: why nothing of it is embedded, or None.
     """
 
