@@ -60,19 +60,22 @@ class ParquetRows:
         """Rows in the file."""
         return int(self._file.metadata.num_rows)
 
-    def check(self) -> int:
-        """Decode every page that a reader will need; the bytes of all text.
+    def check(self) -> tuple[np.ndarray, int]:
+        """Decode every page that a reader will need; bytes of each text, and of all.
 
-        The footer gives the size of the encoded column, far less where text repeats itself. Raises
+        uint32 [rows], as bytes are kept of a text, at most 1 MiB, and the sum of all bytes. The
+        footer gives the size of the encoded column, far less where text repeats itself. Raises
         Damaged too if there are fewer rows than the footer says.
         """
-        rows = size = 0
+        sizes, total = [np.zeros(0, np.uint32)], 0
         for batch in self._batches(range(self._file.metadata.num_row_groups)):
-            rows += batch.num_rows
-            size += pc.sum(_lengths(batch.column(self._text))).as_py() or 0
-        if rows != self.count:
-            raise Damaged(f"has {rows} rows, but its footer says {self.count}")
-        return size
+            lengths = _lengths(batch.column(self._text)).to_numpy()
+            sizes.append(np.minimum(lengths, LIMIT_LINE).astype(np.uint32))
+            total += int(lengths.sum())
+        kept = np.concatenate(sizes)
+        if len(kept) != self.count:
+            raise Damaged(f"has {len(kept)} rows, but its footer says {self.count}")
+        return kept, total
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
         """Rows start..start + length - 1 for each range, in order; decoded once for all of them.
@@ -243,7 +246,7 @@ def cut_file(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
     """The sha256 of the file, and its blocks by the bytes of its text."""
     content = _sha256(shard)
     with ParquetRows(shard, settings) as rows:
-        return content, cut_rows(rows.count, rows.check(), settings.block_size)
+        return content, cut_rows(*rows.check(), settings.block_size)
 
 
 def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iterator[pa.Table]:
