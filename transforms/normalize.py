@@ -13,7 +13,8 @@ import pyarrow as pa
 from elmo_beam.transforms.accounts import BlockKey
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
-from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Rejected, identity_of
+from elmo_beam.transforms.inputs.ids import Identity, identities
+from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Rejected
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
@@ -44,12 +45,15 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     rejects: list[dict[str, Any]] = []
     columns = _Columns(raw.key.shard, settings)
     parse = input_format(raw.key.shard).parse
-    for i, line in enumerate(raw.lines.to_pylist()):
+    lines, ids = _lines_and_ids(raw.lines)
+    for i, (line, known) in enumerate(zip(lines, ids, strict=True)):
         number = raw.key.block.line + i
-        identity = identity_of(line.get("id"))
+        identity = None if isinstance(known, Rejected) else known
         try:
             if line["length"] > LIMIT_LINE:
                 raise Rejected("line_too_long")
+            if isinstance(known, Rejected):
+                raise known
             text, own_identity = parse(line["raw"], settings)
             identity = identity if own_identity is None else own_identity
             sentences = reader.sentences(text)
@@ -64,6 +68,12 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
         embedded += 1
         columns.add(number, line["offset"], identity, sentences)
     return SentenceBlock(raw.key, columns.table(), embedded, blank, rejects)
+
+
+def _lines_and_ids(table: pa.Table) -> tuple[list[dict[str, Any]], list[Identity]]:
+    if "id" not in table.column_names:
+        return table.to_pylist(), [None] * table.num_rows
+    return table.drop_columns("id").to_pylist(), identities(table["id"])
 
 
 def _reject(

@@ -65,6 +65,7 @@ REASONS = (
     "missing_field",
     "not_a_string",
     "null_text",
+    "bad_id",
 )
 
 

@@ -6,13 +6,14 @@ import hashlib
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from elmo_beam.transforms.inputs.blocks import Block, cut_text
+from elmo_beam.transforms.inputs.blocks import Block, cut_rows, cut_text
 from elmo_beam.transforms.inputs.text import CHUNK
 from elmo_beam.transforms.plan import make_plan
 from tests.helpers.blocks import (
@@ -147,6 +148,35 @@ def test_parquet_rows_longer_than_a_block_are_blocks_by_themselves(tmp_path: Pat
     pq.write_table(pa.table({"text": [f"{i}" * 5000 for i in range(3)]}), path)
     plan = make_plan(str(path), make_settings(block_size=100))
     assert plan.blocks == [Block(i, 1, i, 1) for i in range(3)]
+
+
+@given(
+    st.lists(st.integers(0, 5) | st.just(1000), max_size=60).map(np.array),
+    st.integers(1, 50),
+)
+@example(np.array([1] * 100 + [1000] * 50), 20)
+def test_rows_are_cut_evenly_but_where_they_are_far_larger(sizes: np.ndarray, size: int) -> None:
+    blocks = cut_rows(sizes, int(sizes.sum()), size)
+    assert [b.start for b in blocks] == [
+        sum(b.length for b in blocks[:i]) for i in range(len(blocks))
+    ]
+    assert sum(b.length for b in blocks) == len(sizes)
+    assert all((b.line, b.lines) == (b.start, b.length) for b in blocks)
+    texts = [int(sizes[b.start : b.start + b.length].sum()) for b in blocks]
+    assert all(text <= 16 * size or b.lines == 1 for b, text in zip(blocks, texts, strict=True))
+    rows = max(1, size * len(sizes) // max(int(sizes.sum()), 1))
+    even = range(0, len(sizes), rows)
+    assert set(even) <= {b.start for b in blocks}
+    if all(sizes[i : i + rows].sum() <= 16 * size for i in even):
+        assert [b.start for b in blocks] == list(even)
+
+
+def test_parquet_of_small_rows_and_then_large_ones_has_no_large_block(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x"] * 100_000 + ["y" * 10_000] * 100}), path)
+    plan = make_plan(str(path), make_settings(block_size=10_000))
+    assert plan.blocks[0].lines > 900
+    assert max(b.lines for b in plan.blocks if b.start >= 100_000) <= 16
 
 
 def test_parquet_without_rows_has_no_blocks(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def write(path: Path, columns: dict[str, Any], **options: Any) -> str:
         pa.string_view(),
         pa.binary(),
         pa.large_binary(),
+        pa.binary_view(),
         pa.dictionary(pa.int32(), pa.string()),
         pa.dictionary(pa.int8(), pa.large_string()),
     ],
@@ -52,6 +53,27 @@ def test_every_kind_of_text_column_is_read(tmp_path: Path, kind: pa.DataType) ->
     path = write(tmp_path / "a.parquet", {"text": texts})
     lines = raw_lines(read_shard(path, make_settings())[1])
     assert lines == [(raw, len(raw or b""), i) for i, raw in enumerate(RAW)]
+
+
+@pytest.mark.parametrize("kind", [pa.null(), pa.string(), pa.dictionary(pa.int8(), pa.string())])
+def test_a_column_of_nulls_only_is_rejected_line_by_line(tmp_path: Path, kind: pa.DataType) -> None:
+    path = write(tmp_path / "a.parquet", {"text": pa.nulls(3, kind), "key": [1, 2, 3]})
+    run = make_settings(id_field="key")
+    [block] = [normalized(block, run) for block in read_shard(path, run)[1]]
+    assert [(r["reason"], r["id"], r["length"]) for r in block.rejects] == [
+        ("null_text", str(i), 0) for i in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])
+def test_text_that_is_not_utf8_costs_its_line_only(tmp_path: Path, kind: pa.DataType) -> None:
+    texts = pa.array([b"a", b"\xff", b"c"], pa.binary())
+    if kind in (pa.large_string(), pa.large_binary()):
+        texts = texts.cast(pa.large_binary())
+    path = write(tmp_path / "a.parquet", {"text": texts.view(kind)})
+    [block] = [normalized(b, make_settings()) for b in read_shard(path, make_settings())[1]]
+    assert [row["text"] for row in rows_of(block)] == ["a", "c"]
+    assert block.rejected == {"invalid_utf8": 1}
 
 
 @pytest.mark.parametrize("rows_in_group", [1, 2, 3, 50, 1000])
@@ -96,7 +118,7 @@ def test_the_named_text_column_is_read_and_no_other(tmp_path: Path) -> None:
         ([7, -1, None], ["7", "-1", None]),
         ([1.5, 2.0, None], ["1.5", "2.0", None]),
         ([True, False, None], ["true", "false", None]),
-        ([b"bytes", b"\xff", None], ["bytes", "\ufffd", None]),
+        ([b"bytes", b"\xff", None], ["bytes", "\\xff", None]),
         ([["p", 'q"'], [], None], ['["p", "q\\""]', "[]", None]),
         (pa.array(["x", "y", None]).dictionary_encode(), ["x", "y", None]),
         (pa.array([0, 18262, None], pa.date32()), ["1970-01-01", "2020-01-01", None]),
@@ -135,7 +157,8 @@ def test_rows_and_bytes_of_the_text_are_counted(tmp_path: Path) -> None:
     shard = make_plan(path, make_settings()).shard
     with ParquetRows(shard, make_settings()) as rows:
         assert rows.count == 1000
-        assert rows.check() == 100_000
+        sizes, total = rows.check()
+        assert (sizes.tolist(), total) == ([100] * 1000, 100_000)
 
 
 def test_a_block_beyond_the_end_of_the_file_is_damage(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+UNEVEN = 16  # a table's blocks may be this many times as large as they should be on average
+
 
 @dataclass(frozen=True)
 class Block:
@@ -55,11 +57,21 @@ def cut_text(chunks: Iterable[bytes], size: int) -> list[Block]:
     return blocks
 
 
-def cut_rows(rows: int, text_bytes: int, size: int) -> list[Block]:
-    """The blocks of a table: equally many rows each, about `size` bytes of text."""
-    per_block = max(1, size * rows // max(text_bytes, 1))
-    return [
-        Block(start, lines, start, lines)
-        for start in range(0, rows, per_block)
-        for lines in [min(per_block, rows - start)]
-    ]
+def cut_rows(sizes: np.ndarray, text_bytes: int, size: int) -> list[Block]:
+    """The blocks of a table: equally many rows each, about `size` bytes of text.
+
+    sizes: bytes [rows] that are kept of each row's text; text_bytes: of all text. Where rows are
+    far larger than elsewhere, a block would be as large as they: it is halved until it has at most
+    UNEVEN times `size`, or one row.
+    """
+    ends = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    per_block = max(1, size * len(sizes) // max(text_bytes, 1))
+
+    def cut(start: int, stop: int) -> list[Block]:
+        if stop - start > 1 and ends[stop] - ends[start] > UNEVEN * size:
+            middle = (start + stop) // 2
+            return cut(start, middle) + cut(middle, stop)
+        return [Block(start, stop - start, start, stop - start)]
+
+    starts = range(0, len(sizes), per_block)
+    return [b for start in starts for b in cut(start, min(start + per_block, len(sizes)))]

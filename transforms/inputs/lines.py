@@ -11,13 +11,14 @@ import pyarrow as pa
 
 LIMIT_LINE = 1 << 20  # bytes; a longer line is rejected without being held
 HEAD = 64 << 10  # bytes kept of a line that is too long to hold
+HEX = r"\x"  # before bytes that are not text, as PostgreSQL writes them
 
 
 class Rejected(Exception):
     """A line that is not embedded: the reason, and its id if that could be read.
 
     Reasons: invalid_utf8, lone_surrogate, line_too_long, too_many_tokens, not_json, not_an_object,
-    missing_field, not_a_string, null_text.
+    missing_field, not_a_string, null_text, bad_id.
     """
 
     def __init__(self, reason: str, identity: str | None = None) -> None:
@@ -52,11 +53,27 @@ def decoded(raw: bytes | None) -> str:
 
 
 def identity_of(value: Any) -> str | None:
-    """An id as a string: text as it is, JSON's other values as JSON writes them, dates in ISO."""
+    r"""An id as a string: text as it is, JSON's other values as JSON writes them, dates in ISO.
+
+    Half of a surrogate pair becomes `\ud800`, as in JSON. Bytes are text if they are UTF-8, else
+    `\x` and hexadecimal digits, as are those that begin with `\x`, so that no two have the same
+    string. Raises Rejected for lists in lists deeper than Python can follow.
+    """
     if value is None:
         return None
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return _text_or_hex(value)
     if isinstance(value, bool | int | float | list | dict):
-        value = json.dumps(value, ensure_ascii=False, default=str)
-    return str(value).encode("utf-8", "replace").decode()
+        try:
+            value = json.dumps(value, ensure_ascii=False, default=str)
+        except RecursionError:
+            raise Rejected("bad_id") from None
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _text_or_hex(value: bytes) -> str:
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        text = HEX
+    return HEX + value.hex() if text.startswith(HEX) else text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +15,14 @@ from elmo_beam.elmo.errors import cause_of
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_rows
 from elmo_beam.transforms.inputs.formats import InputFormat
-from elmo_beam.transforms.inputs.lines import cut_to_head, line_table
+from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, SourceFile, Unread
 from elmo_beam.transforms.inputs.text import parse_line
 
-BATCH_ROWS = 4096
+CHUNK = 1 << 20  # bytes read at once
+BATCH_BYTES = 4 << 20  # bytes decoded at once, if a page and a row are no larger
+MOST_ROWS = 256  # of a batch
+MOST_ROWS_OF_DICTIONARY = 4096  # each batch of these copies the dictionary, which is in memory
 
 
 class ParquetRows:
@@ -26,24 +31,22 @@ class ParquetRows:
     def __init__(self, shard: Shard, settings: Settings) -> None:
         self._text, self._id = settings.text_column, settings.id_field
         self._columns = list(dict.fromkeys([self._text, *([self._id] if self._id else [])]))
-        try:
+        with _damage("cannot be opened as Parquet"):
             self._raw = SourceFile(shard.path)
-            self._file = pq.ParquetFile(self._raw, page_checksum_verification=True)
-        except Unread:
+        try:
+            with _damage("cannot be opened as Parquet"):
+                # Without a buffer, or with `pre_buffer`, a whole row group is in memory at once.
+                self._file = pq.ParquetFile(
+                    self._raw,
+                    page_checksum_verification=True,
+                    buffer_size=CHUNK,
+                    pre_buffer=False,
+                )
+                self._check_columns(self._file.schema_arrow)
+                self._check_counts(self._file.metadata)
+        except (Damaged, Unread):
+            self._raw.close()
             raise
-        except Exception as error:
-            raise Damaged(f"cannot be opened as Parquet: {cause_of(error)}") from None
-        schema = self._file.schema_arrow
-        for name in self._columns:
-            if name not in schema.names:
-                raise Damaged(f"has no column {name!r}: it has {', '.join(schema.names)}")
-            if schema.names.count(name) > 1:
-                raise Damaged(f"has several columns {name!r}")
-        kind = schema.field(self._text).type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if not _is_text(kind):
-            raise Damaged(f"column {self._text!r} is {kind}, not text")
 
     def __enter__(self) -> ParquetRows:
         return self
@@ -57,43 +60,74 @@ class ParquetRows:
         """Rows in the file."""
         return int(self._file.metadata.num_rows)
 
-    def check(self) -> int:
-        """Decode every page that a reader will need; the bytes of all text.
+    def check(self) -> tuple[np.ndarray, int]:
+        """Decode every page that a reader will need; bytes of each text, and of all.
 
-        The footer gives the size of the encoded column, far less where text repeats itself.
+        uint32 [rows], as bytes are kept of a text, at most 1 MiB, and the sum of all bytes. The
+        footer gives the size of the encoded column, far less where text repeats itself. Raises
+        Damaged too if there are fewer rows than the footer says.
         """
-        size = 0
+        sizes, total = [np.zeros(0, np.uint32)], 0
         for batch in self._batches(range(self._file.metadata.num_row_groups)):
-            lengths = pc.binary_length(batch.column(self._text).cast(pa.large_binary()))
-            size += pc.sum(lengths).as_py() or 0
-        return size
+            lengths = _lengths(batch.column(self._text)).to_numpy()
+            sizes.append(np.minimum(lengths, LIMIT_LINE).astype(np.uint32))
+            total += int(lengths.sum())
+        kept = np.concatenate(sizes)
+        if len(kept) != self.count:
+            raise Damaged(f"has {len(kept)} rows, but its footer says {self.count}")
+        return kept, total
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
         """Rows start..start + length - 1 for each range, in order; decoded once for all of them.
 
-        The text as `raw` (large_binary), and the id column as it is.
+        raw (large_binary, only the head of a text over 1 MiB), length (int64), and the id column as
+        it is.
         """
         if not ranges:
             return
         groups, position = self._groups_from(ranges[0][0])
-        batches = self._batches(groups)
+        pieces = self._pieces(groups)
         held = pa.table({})
         for start, length in ranges:
             while position + held.num_rows < start + length:
-                batch = next(batches, None)
-                if batch is None:
+                piece = next(pieces, None)
+                if piece is None:
                     raise Damaged(CHANGED)
-                table = pa.Table.from_batches([batch])
                 # What lies before the range is released at once.
-                held = pa.concat_tables([held, table]) if held.num_rows else table
+                held = pa.concat_tables([held, piece]) if held.num_rows else piece
                 gone = min(max(start - position, 0), held.num_rows)
                 held, position = held.slice(gone), position + gone
-            table = held.slice(start - position, length)
+            yield held.slice(start - position, length)
             held, position = held.slice(start - position + length), start + length
-            columns = {"raw": table[self._text].cast(pa.large_binary())}
-            if self._id:
-                columns["id"] = table[self._id]
-            yield pa.table(columns)
+
+    def _check_columns(self, schema: pa.Schema) -> None:
+        for name in self._columns:
+            if name not in schema.names:
+                raise Damaged(f"has no column {name!r}: it has {', '.join(schema.names)}")
+            if schema.names.count(name) > 1:
+                raise Damaged(f"has several columns {name!r}")
+        kind = schema.field(self._text).type
+        if not _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+            raise Damaged(f"column {self._text!r} is {kind}, not text")
+
+    def _check_counts(self, metadata: pq.FileMetaData) -> None:
+        """Raise Damaged if the footer contradicts itself: rows would be lost silently."""
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        rows = sum(group.num_rows for group in groups)
+        if rows != metadata.num_rows:
+            raise Damaged(f"has row groups of {rows} rows, but its footer says {metadata.num_rows}")
+        for i in range(metadata.num_columns):
+            column = metadata.schema.column(i)
+            # A list has as many values as it likes.
+            if column.path.split(".")[0] not in self._columns or column.max_repetition_level:
+                continue
+            for number, group in enumerate(groups):
+                values = group.column(i).num_values
+                if values != group.num_rows:
+                    raise Damaged(
+                        f"has {values} values of column {column.path!r} in row group {number}, "
+                        f"but its footer says {group.num_rows} rows"
+                    )
 
     def _groups_from(self, row: int) -> tuple[range, int]:
         """The row groups from the one that holds a row, and where that one begins."""
@@ -105,32 +139,103 @@ class ParquetRows:
             first += rows
         return range(0), first
 
+    def _pieces(self, groups: Iterable[int]) -> Iterator[pa.Table]:
+        """Rows as `read` gives them, up to BATCH_BYTES of text at once, or one row."""
+        for batch in self._batches(groups):
+            lengths = _lengths(batch.column(self._text))
+            ends = np.cumsum(np.minimum(lengths.to_numpy(), LIMIT_LINE))
+            start = 0
+            while start < batch.num_rows:
+                limit = (ends[start - 1] if start else 0) + BATCH_BYTES
+                stop = max(start + 1, int(np.searchsorted(ends, limit, "right")))
+                rows = batch.slice(start, stop - start)
+                columns = {
+                    "raw": _heads(rows.column(self._text)),
+                    "length": lengths.slice(start, stop - start),
+                }
+                if self._id:
+                    columns["id"] = rows.column(self._id)
+                yield pa.table(columns)
+                start = stop
+
     def _batches(self, groups: Iterable[int]) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._file.iter_batches(
-                BATCH_ROWS, row_groups=list(groups), columns=self._columns
-            )
-        except Unread:
-            raise
-        except Exception as error:
-            raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
+        """The columns as they are, about BATCH_BYTES at once.
+
+        The footer does not say how large rows are: each batch tells how many the next may have.
+        """
+        rows, most = 1, MOST_ROWS
+        if pa.types.is_dictionary(self._file.schema_arrow.field(self._text).type):
+            rows = most = MOST_ROWS_OF_DICTIONARY
+        with _damage("cannot be read to its end"):
+            for batch in self._file.iter_batches(
+                rows, row_groups=list(groups), columns=self._columns, use_threads=False
+            ):
+                yield batch
+                size = sum(_size(column) for column in batch.columns)
+                fit = BATCH_BYTES * batch.num_rows // max(size, 1)
+                rows = max(1, min(2 * rows, fit, most))
+                self._file.reader.set_batch_size(rows)
+
+
+@contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """Damaged for whatever cannot be decoded."""
+    try:
+        yield
+    except (Damaged, Unread):
+        raise
+    except MemoryError as error:  # Arrow's too: the next try may find more
+        raise Unread(cause_of(error)) from None
+    except Exception as error:
+        raise Damaged(f"{what}: {cause_of(error)}") from None
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return (
         pa.types.is_string(kind)
         or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
-        or pa.types.is_string_view(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_null(kind)
     )
 
 
+def _size(column: pa.Array) -> int:
+    """Bytes of a column; of one with a dictionary, which is held in any case, those of its rows."""
+    return int(column.indices.nbytes if pa.types.is_dictionary(column.type) else column.nbytes)
+
+
+def _lengths(column: pa.Array) -> pa.Array:
+    """Bytes of each text (int64), 0 for null."""
+    if pa.types.is_dictionary(column.type):
+        return _lengths(column.dictionary).take(column.indices).fill_null(0)
+    return pc.binary_length(column.cast(pa.large_binary())).fill_null(0)
+
+
+def _heads(column: pa.Array) -> pa.Array:
+    """The texts (large_binary), of those over 1 MiB only the head."""
+    if pa.types.is_dictionary(column.type):
+        return _heads(column.dictionary).take(column.indices)
+    raw = column.cast(pa.large_binary())
+    long = pc.greater(_lengths(column), LIMIT_LINE)
+    return pc.if_else(long, pc.binary_slice(raw, 0, HEAD), raw) if pc.any(long).as_py() else raw
+
+
+def _sha256(shard: Shard) -> str:
+    sha = hashlib.sha256()
+    with _damage("cannot be read"), SourceFile(shard.path) as file:
+        while chunk := file.read(CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
 def cut_file(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
-    """The file's size and time, and its blocks by the bytes of its text."""
+    """The sha256 of the file, and its blocks by the bytes of its text."""
+    content = _sha256(shard)
     with ParquetRows(shard, settings) as rows:
-        blocks = cut_rows(rows.count, rows.check(), settings.block_size)
-    return f"{shard.size}-{shard.modified}", blocks
+        return content, cut_rows(*rows.check(), settings.block_size)
 
 
 def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iterator[pa.Table]:
@@ -140,11 +245,8 @@ def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iter
         for block, table in zip(blocks, tables, strict=True):
             if table.num_rows != block.lines:
                 raise Damaged(CHANGED)
-            texts = table["raw"].to_pylist()
-            sizes = [len(text or b"") for text in texts]
             offsets = np.arange(block.start, block.start + block.length)
-            lines = line_table([cut_to_head(text) for text in texts], sizes, offsets)
-            yield lines.append_column("id", table["id"]) if settings.id_field else lines
+            yield table.append_column("offset", pa.array(offsets, pa.int64()))
 
 
 FORMAT = InputFormat(

@@ -1,0 +1,112 @@
+"""A column of ids, of any Arrow type, as strings."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone, tzinfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elmo_beam.transforms.inputs.lines import Rejected, identity_of
+
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+DAY = 24 * 60 * 60  # seconds
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+Identity = str | None | Rejected
+
+
+def identities(column: pa.ChunkedArray) -> list[Identity]:
+    """Each value as a string, None for null, Rejected for one that has no string of its own.
+
+    Dates and times are in ISO, with as many digits as they need, and spans of time as Python writes
+    them, whatever their unit; all else is as in `identity_of`.
+    """
+    return [identity for chunk in column.chunks for identity in _identities(chunk)]
+
+
+def _identities(values: pa.Array) -> list[Identity]:
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _identities(values.dictionary.take(values.indices))
+    if pa.types.is_run_end_encoded(kind):
+        return _identities(pc.run_end_decode(values))
+    if pa.types.is_date(kind):
+        days = values.cast(pa.date32()).cast(pa.int32())
+        return [None if day is None else _moment(day * DAY)[:-9] for day in days.to_pylist()]
+    if pa.types.is_timestamp(kind):
+        zone = _zone(kind.tz)
+        return [_timestamp(*part, zone) if part else None for part in _split(values)]
+    if pa.types.is_time(kind):
+        return [_time(*part) if part else None for part in _split(values)]
+    if pa.types.is_duration(kind):
+        return [_duration(*part) if part else None for part in _split(values)]
+    return [_identity(value) for value in values]
+
+
+def _identity(value: pa.Scalar) -> Identity:
+    try:
+        return identity_of(value.as_py())
+    except Rejected as rejection:
+        return rejection
+    except Exception:  # text that is not UTF-8, a date beyond Python's inside a list, …
+        return Rejected("bad_id")
+
+
+def _split(values: pa.Array) -> list[tuple[int, str] | None]:
+    """Whole seconds, and the digits of what is left, as in ".000001": six, or nine, or none.
+
+    Python's own types end at microseconds, and at the year 9999.
+    """
+    per_second = PER_SECOND[values.type.unit]
+    width = pa.int32() if values.type.bit_width == 32 else pa.int64()
+    parts: list[tuple[int, str] | None] = []
+    for value in values.view(width).to_pylist():
+        if value is None:
+            parts.append(None)
+            continue
+        seconds, rest = divmod(value, per_second)
+        digits = f".{rest * (10**9 // per_second):09d}"
+        parts.append((seconds, digits.removesuffix("000") if rest else ""))
+    return parts
+
+
+def _moment(seconds: int) -> str:
+    """Seconds since 1970 as YYYY-MM-DD HH:MM:SS, also beyond the year 9999."""
+    return str(np.datetime64(seconds, "s")).replace("T", " ")
+
+
+def _timestamp(seconds: int, digits: str, zone: tzinfo | None) -> Identity:
+    if seconds == np.iinfo(np.int64).min:  # NumPy's "not a time"
+        return Rejected("bad_id")
+    if zone is None:
+        return _moment(seconds) + digits
+    try:
+        local = str((EPOCH + timedelta(seconds=seconds)).astimezone(zone))
+    except OverflowError:  # where Python's calendar ends, in UTC
+        return f"{_moment(seconds)}{digits}+00:00"
+    return local[:19] + digits + local[19:]
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    """Arrow's time zone as Python's; UTC for one that this machine does not know."""
+    if name is None:
+        return None
+    try:
+        zone: tzinfo = pa.scalar(0, pa.timestamp("s", name)).as_py().tzinfo
+    except Exception:  # each library of time zones raises its own
+        return timezone.utc
+    return zone
+
+
+def _time(seconds: int, digits: str) -> Identity:
+    if not 0 <= seconds < DAY:
+        return Rejected("bad_id")
+    return _moment(seconds)[-8:] + digits
+
+
+def _duration(seconds: int, digits: str) -> str:
+    days, seconds = divmod(seconds, DAY)
+    time = f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{digits}"
+    return f"{days} day{'' if abs(days) == 1 else 's'}, {time}" if days else time
