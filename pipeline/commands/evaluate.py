@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     from elmo_beam.pipeline.training import evaluation
     from elmo_beam.pipeline.training.start import enough_memory
     from elmo_beam.transforms.inputs.conllu import read_conllu
-    from elmo_beam.transforms.inputs.shards import expand_inputs
+    from elmo_beam.transforms.inputs.expand import expand_inputs
 
     files = (args.conllu_train, args.conllu_dev, args.conllu_test)
     limits = (args.sentences, None, None)

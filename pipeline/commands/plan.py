@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
     from elmo_beam.pipeline.job.forecast import described, forecast_of
     from elmo_beam.pipeline.job.manifest import damage_line
-    from elmo_beam.transforms.inputs.shards import expand_inputs
+    from elmo_beam.transforms.inputs.expand import expand_inputs
     from elmo_beam.transforms.settings_checks import resolved
 
     paths = expand_inputs(args.inputs)

@@ -22,7 +22,8 @@ from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.settings import Settings, record_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
-from elmo_beam.transforms.inputs.shards import Damaged, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.expand import expand_inputs
+from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
 from elmo_beam.transforms.plan import recorded_shards
 from elmo_beam.transforms.settings_checks import resolved
 

@@ -32,7 +32,8 @@ from elmo_beam.pipeline.training.corpus import TICK, read_showing
 from elmo_beam.pipeline.training.model_folder import model_folder_held, model_folder_of
 from elmo_beam.pipeline.training.session import Training
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.shards import Damaged, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.expand import expand_inputs
+from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
 
 
 @dataclass(frozen=True)

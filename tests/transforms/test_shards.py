@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.transforms.inputs.shards import Damaged, Shard, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.expand import expand_inputs
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, stat_shard
 from elmo_beam.transforms.inputs.text_stream import check_magic
 from tests.helpers.blocks import write_shard
 from tests.helpers.memory_files import FILES

@@ -18,7 +18,8 @@ from elmo_beam.transforms.accounts import is_done
 from elmo_beam.transforms.files import storage
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.inputs.blocks import Block
-from elmo_beam.transforms.inputs.shards import Shard, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.expand import expand_inputs
+from elmo_beam.transforms.inputs.shards import Shard, stat_shard
 from elmo_beam.transforms.plan import plan_shard
 from elmo_beam.transforms.write import write_block
 from tests.helpers.blocks import embedded_block, make_settings, normalized, raw_block, read_blocks
