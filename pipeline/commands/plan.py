@@ -29,10 +29,10 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
     from elmo_beam.pipeline.job.forecast import described, forecast_of
     from elmo_beam.pipeline.job.manifest import damage_line
-    from elmo_beam.transforms.inputs.expand import expand_inputs
+    from elmo_beam.pipeline.terminal.inputs import input_files
     from elmo_beam.transforms.settings_checks import resolved
 
-    paths = expand_inputs(args.inputs)
+    paths = input_files(args.inputs, args.output)
     settings = resolved(settings)
     forecast = forecast_of(paths, settings)
     say(described(forecast, settings, args.rate))

@@ -15,6 +15,7 @@ from elmo_beam.pipeline.job.manifest import finish
 from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
 from elmo_beam.pipeline.job.state import RunState, delete_stale, read_state
+from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status, listed
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
@@ -22,7 +23,6 @@ from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.settings import Settings, record_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
-from elmo_beam.transforms.inputs.expand import expand_inputs
 from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
 from elmo_beam.transforms.plan import recorded_shards
 from elmo_beam.transforms.settings_checks import resolved
@@ -38,7 +38,7 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
         check_precision(job.settings.precision)
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(job.output)
-    paths = expand_inputs(job.inputs)
+    paths = input_files(job.inputs, layout.root)
     settings = resolved(job.settings)
     with folder_held(layout, job.overwrite):
         record_settings(layout, settings)

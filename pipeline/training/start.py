@@ -25,6 +25,7 @@ from elmo_beam.elmo.training.recipe import Recipe, parse_recipe
 from elmo_beam.elmo.training.vocabulary import read_softmax
 from elmo_beam.pipeline.terminal.console import say
 from elmo_beam.pipeline.terminal.flags import TEXT_FLAGS
+from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
@@ -32,7 +33,6 @@ from elmo_beam.pipeline.training.corpus import TICK, read_showing
 from elmo_beam.pipeline.training.model_folder import model_folder_held, model_folder_of
 from elmo_beam.pipeline.training.session import Training
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.expand import expand_inputs
 from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
 
 
@@ -77,7 +77,7 @@ class Start:
 def train(job: TrainingJob, stop: Stopper, status: Status) -> None:
     """Train, or resume training, until all epochs are done."""
     folder = model_folder_of(job.output)
-    paths = expand_inputs(job.inputs)
+    paths = input_files(job.inputs, folder.root)
     with enough_memory():
         start = start_of(job)
         with model_folder_held(folder, _settings(job, paths, start)):
@@ -140,10 +140,14 @@ def _read_options(path: Path) -> tuple[ModelOptions, Recipe]:
 
 def _settings(job: TrainingJob, paths: list[str], start: Start) -> dict[str, Any]:
     """What must stay the same for a training to be resumed."""
-    try:
-        shards = [stat_shard(path) for path in paths]
-    except Damaged as damage:
-        raise UserError(f"an input {damage}: bring it back, or leave it out of `inputs`") from None
+    shards = []
+    for path in paths:
+        try:
+            shards.append(stat_shard(path))
+        except Damaged as damage:
+            raise UserError(
+                f"{path} {damage}: bring it back, or leave it out of `inputs`"
+            ) from None
     return {
         "inputs": {s.path: f"{s.size} bytes of {s.modified}" for s in shards},
         "options": {**start.options.to_json(), **start.recipe.to_json()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import IO
 
@@ -10,6 +11,8 @@ from elmo_beam.elmo.errors import cause_of
 from elmo_beam.transforms.files.storage import filesystem, is_remote, open_remote
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
 CHANGED = "changed while it was read: run the same command again"
 
 
@@ -41,6 +44,16 @@ def compression_of(path: str) -> str | None:
     return COMPRESSIONS.get(os.path.splitext(path)[1].lower())
 
 
+def written(path: str) -> str:
+    """A path as it is shown and recorded: in UTF-8, on one line.
+
+    What is neither UTF-8 nor fit for a line becomes a backslash, x and its number in hexadecimal.
+    No file has that name, so it costs no more than itself, and `stat_shard` says why.
+    """
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
 def stat_shard(path: str) -> Shard:
     """The file as it is now; raises Damaged if it cannot be seen."""
     try:
@@ -50,6 +63,8 @@ def stat_shard(path: str) -> Shard:
         status = os.stat(path)
         return Shard(path, status.st_size, status.st_mtime)
     except Exception as error:  # each filesystem raises its own
+        if ESCAPE.search(path):
+            raise Damaged("has a name that is not printable UTF-8: rename the file") from None
         raise Damaged(f"cannot be opened: {cause_of(error)}") from None
 
 
