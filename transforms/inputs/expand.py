@@ -45,11 +45,14 @@ def expand_inputs(patterns: Sequence[str], output: str | None = None) -> Inputs:
     """
     real, others = _RealPaths(), set[str]()
     found: set[str] = set()
+    root = None
+    if output is not None:
+        root = real[output if is_remote(output) else os.path.abspath(output)].rstrip("/")
     for pattern in patterns:
         literal, files = _matching(pattern, real, others)
         if not files:
             raise UserError(f"`inputs` {pattern} matches no file: check the path, quote the glob")
-        kept = [path for path in files if output is None or not _lies_in(path, output, real)]
+        kept = [path for path in files if root is None or not _lies_in(real[path], root)]
         if not kept:
             relation = "lies in" if literal else "matches only files in"
             raise UserError(f"`inputs` {pattern} {relation} `output` {output}: name another folder")
@@ -90,9 +93,8 @@ def _matching(pattern: str, real: _RealPaths, others: set[str]) -> tuple[bool, l
     return False, [os.path.abspath(name) for name in found if not os.path.isdir(name)]
 
 
-def _lies_in(path: str, output: str, real: _RealPaths) -> bool:
-    root = real[output if is_remote(output) else os.path.abspath(output)]
-    return f"{real[path]}/".startswith(f"{root.rstrip('/')}/")
+def _lies_in(path: str, root: str) -> bool:
+    return path == root or path.startswith(f"{root}/")
 
 
 def _globbed(pattern: str, real: _RealPaths, others: set[str]) -> Iterator[str]:
@@ -123,9 +125,10 @@ def _folders(tops: Sequence[str], real: _RealPaths, others: set[str]) -> Iterato
         seen.add(target)
         yield path
         with contextlib.suppress(OSError):  # glob passes over a folder that cannot be read, too
-            for name in os.listdir(path or "."):
-                below = os.path.join(path, name)
-                if not name.startswith(".") and os.path.isdir(below):
+            for entry in os.scandir(path or "."):
+                below = os.path.join(path, entry.name)
+                is_folder = os.path.isdir(below) if entry.is_symlink() else entry.is_dir()
+                if is_folder and not entry.name.startswith("."):
                     heapq.heappush(waiting, _plainness(below))
 
 
