@@ -85,24 +85,6 @@ def test_what_is_compressed_twice_or_parquet_inside_is_damaged(tmp_path: Path) -
     assert_damaged(make_plan(str(tmp_path / "b.txt"), make_settings()), ".parquet")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-def test_text_in_another_encoding_is_damaged(tmp_path: Path, encoding: str) -> None:
-    shard = write_shard(tmp_path / "a.txt.gz", "één\n".encode(encoding))
-    assert_damaged(make_plan(shard, make_settings()), "UTF-16")
-
-
-def test_text_that_only_resembles_a_magic_number_is_text(tmp_path: Path) -> None:
-    for text in (
-        b"BZh is not a word\n",
-        b"PARIS\n",
-        b"PAR1 is a gene\n",
-        b"(\xb5 is not a frame)\n",
-        b"\x1f\x1f\n",
-    ):
-        plan = make_plan(write_shard(tmp_path / "a.txt", text), make_settings())
-        assert (plan.damaged, plan.lines) == (None, 1)
-
-
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
 def test_a_folder_or_a_missing_file_is_damaged(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -1,4 +1,4 @@
-"""An input file as it is now, and how what it is not is told."""
+"""An input file as it is now."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, stat_shard
-from elmo_beam.transforms.inputs.text_stream import check_magic
 from tests.helpers.blocks import write_shard
 
 
@@ -21,11 +20,6 @@ def test_a_shard_is_its_path_size_and_time(tmp_path: Path) -> None:
         stat_shard(str(tmp_path / "gone"))
     with pytest.raises(Damaged, match="cannot be opened"):
         stat_shard("nowhere://x/a.txt")
-
-
-@pytest.mark.parametrize("head", [b"", b"\x1f", b"PAR", b"text", b"BZh", b"BZh9 and so on"])
-def test_text_begins_with_no_magic_number(head: bytes) -> None:
-    check_magic(head)
 
 
 def test_a_cause_is_one_line() -> None:

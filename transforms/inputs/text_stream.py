@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 import pyarrow as pa
 
 from elmo_beam.elmo.errors import cause_of
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, open_raw
-
-MAGIC = {
-    rb"(\xff\xfe|\xfe\xff)(?s:.{0,4096}?)\x00": "UTF-16, to be converted to UTF-8",
-    rb"\x1f\x8b": "gzip data, whose name must end in .gz",
-    rb"BZh[1-9]1AY&SY": "bzip2 data, whose name must end in .bz2",
-    rb"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
-    rb"PAR1[\x00-\x1f]": "Parquet, whose name must end in .parquet",
-}
 
 
 class TextStream:
@@ -64,10 +55,3 @@ class TextStream:
             if not read:
                 return
             size -= read
-
-
-def check_magic(head: bytes) -> None:
-    """Raises Damaged if text begins as UTF-16, a compressed or a Parquet file does."""
-    for magic, name in MAGIC.items():
-        if re.match(magic, head):
-            raise Damaged(f"is not UTF-8 text: it is {name}")
