@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import IO
 
@@ -61,11 +62,22 @@ def stat_shard(path: str) -> Shard:
             metadata = filesystem(path).metadata(path)
             return Shard(path, metadata.size_in_bytes, metadata.last_updated_in_seconds or 0.0)
         status = os.stat(path)
+        _refuse_unless_regular(status.st_mode)
         return Shard(path, status.st_size, status.st_mtime)
+    except Damaged:
+        raise
     except Exception as error:  # each filesystem raises its own
         if ESCAPE.search(path):
             raise Damaged("has a name that is not printable UTF-8: rename the file") from None
         raise Damaged(f"cannot be opened: {cause_of(error)}") from None
+
+
+def _refuse_unless_regular(mode: int) -> None:
+    """Raises Damaged for what is opened as a file but has no size, no end or no second reading."""
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise Damaged(f"is {kind}, not a file that can be read twice: save its text to a file")
 
 
 def open_raw(path: str) -> IO[bytes]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import zlib
+from collections.abc import Callable
+from typing import IO, Any
 
 import pyarrow as pa
+import zstandard
 
 from elmo_beam.elmo.errors import cause_of
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, open_raw
+
+# Bytes decompressed at a time: zstd makes at most 128 MiB of them, gzip 64 MiB.
+ZSTD_PIECE, GZIP_PIECE = 4 << 10, 64 << 10
+GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: with gzip's header and checksum
+LARGEST_WINDOW = 1 << 31  # bytes; what `zstd --ultra --long=31` writes
 
 
 class TextStream:
@@ -19,17 +27,16 @@ class TextStream:
         try:
             if shard.compression and not shard.size:
                 raise OSError(f"it is empty, which is not valid {shard.compression} data")
-            self._file: Any = open_raw(shard.path)
-            if shard.compression:
-                self._file = pa.CompressedInputStream(pa.PythonFile(self._file), shard.compression)
+            self._raw = open_raw(shard.path)
         except Exception as error:  # remote filesystems raise their own
             raise Damaged(f"cannot be opened: {cause_of(error)}") from None
+        self._file = _decompressed(self._raw, shard.compression)
 
     def __enter__(self) -> TextStream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._raw.close()
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, fewer only at the end."""
@@ -41,17 +48,70 @@ class TextStream:
                     break
                 chunks.append(chunk)
                 size -= len(chunk)
-        except Exception as error:  # remote filesystems raise their own
+        except OSError as error:  # of the disk if it has an errno, else of the data
+            raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
+        except Exception as error:  # of the data, or a remote filesystem's own
             raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
         return b"".join(chunks)
 
     def skip(self, size: int) -> None:
         """Move forward by this many decompressed bytes."""
         if self._shard.seekable:
-            self._file.seek(size, os.SEEK_CUR)
+            self._raw.seek(size, os.SEEK_CUR)
             return
         while size > 0:
             read = len(self.read(min(size, 1 << 20)))
             if not read:
                 return
             size -= read
+
+
+def _decompressed(raw: IO[bytes], compression: str | None) -> Any:
+    """A file of the decompressed bytes, of all members or frames of a compressed file.
+
+    It raises EOFError, OSError without errno, zlib.error or ZstdError at a truncated one, and at
+    whatever else follows the last.
+    """
+    if compression == "gzip":
+        return _Members(raw, lambda: zlib.decompressobj(GZIP_FORMAT), GZIP_PIECE, padding=b"\0")
+    if compression == "zstd":
+        zstd = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+        return _Members(raw, zstd.decompressobj, ZSTD_PIECE)
+    if compression == "bz2":
+        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression)
+    return raw
+
+
+class _Members:
+    """The members of a gzip file or the frames of a zstd one, one after another.
+
+    pyarrow's reader takes no zeros after the last member, and no frame with a window over 128 MiB;
+    zstandard's ends without an error where a frame is cut off.
+    """
+
+    def __init__(
+        self, raw: IO[bytes], begin: Callable[[], Any], piece: int, padding: bytes = b""
+    ) -> None:
+        """begin: makes the decompressor of a member. padding: what may follow each of them."""
+        self._raw, self._begin, self._piece, self._padding = raw, begin, piece, padding
+        self._member = begin()  # None between two of them
+        self._unread = self._decompressed = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, none only at the end; EOFError if a member is cut off."""
+        while not self._decompressed:
+            data = self._unread or self._raw.read(self._piece)
+            if not data and self._member is None:
+                return b""
+            if not data:
+                raise EOFError("truncated compressed data")
+            if self._member is None:
+                data = data.lstrip(self._padding)
+                self._member = self._begin() if data else None
+            self._unread = b""
+            if self._member is not None:
+                self._decompressed = self._member.decompress(data)
+                if self._member.eof:
+                    self._unread, self._member = self._member.unused_data, None
+        read, self._decompressed = self._decompressed[:size], self._decompressed[size:]
+        return read
