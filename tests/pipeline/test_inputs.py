@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.helpers.command import Job, elmo_beam, random_lines
@@ -46,3 +47,14 @@ def test_a_file_that_several_paths_lead_to_is_embedded_once_and_that_is_said(job
     latest.unlink()
     loop.unlink()
     assert said not in job.embed(inputs=[pattern]).succeeds().out
+
+
+def test_a_pipe_is_one_line_and_costs_no_other_file(job: Job) -> None:
+    good = job.file("a.txt", "one bank\n")
+    os.mkfifo(job.folder / "in" / "pipe.txt")
+    parts = (f"damaged: {job.folder}/in/pipe.txt is a pipe", "save its text to a file")
+    job.embed().refuses(*parts)
+    assert job.rows().num_rows == 1
+    elmo_beam("plan", *job.command()[1:]).refuses(*parts)
+    train(job.folder / "in" / "pipe.txt", job.folder / "model").refuses("is a pipe", "pipe.txt")
+    job.embed(inputs=[good]).succeeds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,25 @@ def test_a_folder_or_a_missing_file_is_damaged(tmp_path: Path, name: str) -> Non
     path.rmdir()
     path.symlink_to(tmp_path / "gone")
     assert_damaged(make_plan(str(path), make_settings()), "No such file")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.jsonl.zst", "a.parquet"])
+def test_what_is_no_file_is_damaged_and_nothing_waits_for_it(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+    path = tmp_path / name
+    os.mkfifo(path)
+    assert_damaged(make_plan(str(path), make_settings()), "a pipe", "save its text to a file")
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        assert_damaged(make_plan(str(path), make_settings()), "a socket")
+    path.unlink()
+    for device in ("/dev/zero", "/dev/null"):
+        path.symlink_to(device)
+        assert_damaged(make_plan(str(path), make_settings()), "a device")
+        path.unlink()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -22,7 +22,7 @@ from elmo_beam.transforms.inputs.text_stream import TextStream
 from tests.helpers.blocks import COMPRESSIONS, write_shard
 
 TEXT = b"".join(b"line %d of a text that is long enough\n" % i for i in range(5000))
-SKIPPABLE = b"\x50\x2a\x4d\x18" + struct.PACKED[suffix]("<I", 5) + b"abcde"
+SKIPPABLE = b"\x50\x2a\x4d\x18" + struct.pack("<I", 5) + b"abcde"
 
 
 def zstd(data: bytes, window_log: int = 17) -> bytes:

@@ -56,28 +56,21 @@ def written(path: str) -> str:
 
 
 def stat_shard(path: str) -> Shard:
-    """The file as it is now; raises Damaged if it cannot be seen."""
+    """The file as it is now; raises Damaged if it cannot be seen, or is none that can be reread."""
     try:
         if is_remote(path):
             metadata = filesystem(path).metadata(path)
             return Shard(path, metadata.size_in_bytes, metadata.last_updated_in_seconds or 0.0)
         status = os.stat(path)
-        _refuse_unless_regular(status.st_mode)
-        return Shard(path, status.st_size, status.st_mtime)
-    except Damaged:
-        raise
     except Exception as error:  # each filesystem raises its own
         if ESCAPE.search(path):
             raise Damaged("has a name that is not printable UTF-8: rename the file") from None
         raise Damaged(f"cannot be opened: {cause_of(error)}") from None
-
-
-def _refuse_unless_regular(mode: int) -> None:
-    """Raises Damaged for what is opened as a file but has no size, no end or no second reading."""
-    if not stat.S_ISREG(mode):
-        kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-        kind = kinds.get(stat.S_IFMT(mode), "a device")
-        raise Damaged(f"is {kind}, not a file that can be read twice: save its text to a file")
+    if stat.S_ISDIR(status.st_mode):
+        raise Damaged("is a directory: name the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise Damaged("is a pipe, a socket or a device: save its text to a file, and name that")
+    return Shard(path, status.st_size, status.st_mtime)
 
 
 def open_raw(path: str) -> IO[bytes]:

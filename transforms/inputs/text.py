@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +20,18 @@ CHUNK = 4 << 20
 BOM = b"\xef\xbb\xbf"
 
 
-def cut_lines(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
-    """The sha256 of the decompressed text, and its blocks."""
+def cut_lines(
+    shard: Shard, settings: Settings, check: Callable[[bytes], None] = check_text
+) -> tuple[str, list[Block]]:
+    """The sha256 of the decompressed text, and its blocks.
+
+    check: raises Damaged if the first bytes, at most 4 MiB, are not those of the format.
+    """
     sha = hashlib.sha256()
 
     def chunks(stream: TextStream) -> Iterator[bytes]:
         chunk = stream.read(CHUNK)
-        check_text(chunk)
+        check(chunk)
         while chunk:
             sha.update(chunk)
             yield chunk
