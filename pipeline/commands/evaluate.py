@@ -21,6 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """The model, and what to measure it by."""
     parser.add_argument(
         "--model",
+        type=path,
         default=DEFAULTS.model,
         metavar="HANDLE",
         help="model handle, as for embed (default: default)",

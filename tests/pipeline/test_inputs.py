@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.command import Job, elmo_beam, random_lines
 from tests.helpers.trainings import sentences, train
 
@@ -58,3 +60,22 @@ def test_a_pipe_is_one_line_and_costs_no_other_file(job: Job) -> None:
     elmo_beam("plan", *job.command()[1:]).refuses(*parts)
     train(job.folder / "in" / "pipe.txt", job.folder / "model").refuses("is a pipe", "pipe.txt")
     job.embed(inputs=[good]).succeeds()
+
+
+def test_file_urls_and_the_home_folder_are_local_paths(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(job.folder))
+    path = job.file("a b.txt", "one bank\n")
+    for named, output in (
+        ("~/in/*.txt", "~/out"),
+        (path.as_uri(), job.out.as_uri()),
+        (f"file://localhost{job.folder}/in/*.txt", f"file://localhost{job.out}/"),
+    ):
+        flags = (f"--input={named}", f"--output={output}", f"--model={Path(job.model).as_uri()}")
+        ran = elmo_beam("embed", *flags).succeeds()
+        assert f"{job.out}" in ran.out
+        assert elmo_beam("verify", output).succeeds()
+    assert set(job.rows()["shard"].to_pylist()) == {str(path)}
+    assert elmo_beam("plan", "--input=~/in/*").succeeds()
+    elmo_beam("plan", "--input", "file://in/a.txt").refuses("--input", "file:///", code=2)
