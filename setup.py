@@ -52,6 +52,7 @@ setup(
         "tensorflow>=2.21,<3",
         "tensorflow-hub>=0.16.1",
         "tqdm>=4.60",
+        "zstandard>=0.19",
     ],
     extras_require={
         "aws": ["apache-beam[aws]"],

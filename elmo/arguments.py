@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 from elmo_beam.elmo.errors import ArgumentError
 
@@ -37,7 +39,23 @@ def path_text(name: str, value: object) -> str:
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ArgumentError(f"`{name}` {value!r} must be a path or URL")
-    return text
+    try:
+        return plain_path(text)
+    except ValueError as error:
+        raise ArgumentError(f"`{name}` {error}") from None
+
+
+def plain_path(text: str) -> str:
+    """A path as the system takes it: of a local file's URL its path, for `~` the home folder.
+
+    Any other text is left as it is. Raises ValueError for the URL of another machine's file.
+    """
+    url = re.match(r"file://([^/]*)(.*)", text, re.IGNORECASE | re.DOTALL)
+    if url is None:
+        return os.path.expanduser(text)
+    if url[1].lower() not in ("", "localhost") or not url[2]:
+        raise ValueError(f"{text!r} is not the URL of a file here: write it as file:///folder/file")
+    return unquote(url[2], errors="surrogateescape")
 
 
 def string_list(name: str, value: object) -> list[str]:

@@ -100,7 +100,7 @@ def holds(plan: Plan | None, path: str, settings: Settings) -> bool:
         return False
     try:
         return plan.shard == stat_shard(path)
-    except Unread:
+    except (Damaged, Unread):
         return False
 
 

@@ -37,11 +37,11 @@ def model_folder(handle: StrPath) -> Path:
     handle = path_text("model", handle)
     if handle == DEFAULT_MODEL:
         return DEFAULT_FOLDER
-    if "://" in handle and not handle.startswith("file://"):
+    if "://" in handle:
         from elmo_beam.elmo.formats.hub_module import resolve_module
 
         return resolve_module(handle)
-    folder = Path(handle.removeprefix("file://"))
+    folder = Path(handle)
     if not folder.is_dir():
         raise UserError(
             f"no model folder {handle}: give a folder, the URL of a TF-Hub module, or 'default'"

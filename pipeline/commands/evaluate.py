@@ -21,6 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """The model, and what to measure it by."""
     parser.add_argument(
         "--model",
+        type=path,
         default=DEFAULTS.model,
         metavar="HANDLE",
         help="model handle, as for embed (default: default)",
@@ -59,15 +60,15 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     from elmo_beam.elmo.encoder.encoder import Encoder
     from elmo_beam.elmo.encoder.precision import check_precision
     from elmo_beam.elmo.formats.handles import read_weights
+    from elmo_beam.pipeline.terminal.inputs import input_files
     from elmo_beam.pipeline.training import evaluation
     from elmo_beam.pipeline.training.start import enough_memory
     from elmo_beam.transforms.inputs.conllu import read_conllu
-    from elmo_beam.transforms.inputs.shards import expand_inputs
 
     files = (args.conllu_train, args.conllu_dev, args.conllu_test)
     limits = (args.sentences, None, None)
     tagged = [read_conllu(f, n) if f else [] for f, n in zip(files, limits, strict=True)]
-    paths = expand_inputs(args.inputs)
+    paths = input_files(args.inputs, args.output)
     if args.conllu_train:
         check_precision(args.precision)
     code = 0

@@ -28,10 +28,10 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     settings = settings_of(args)
 
     from elmo_beam.pipeline.job.forecast import described, forecast_of
-    from elmo_beam.transforms.inputs.shards import expand_inputs
+    from elmo_beam.pipeline.terminal.inputs import input_files
     from elmo_beam.transforms.settings_checks import resolved
 
-    paths = expand_inputs(args.inputs)
+    paths = input_files(args.inputs, args.output)
     settings = resolved(settings)
     forecast = forecast_of(paths, settings)
     say(described(forecast, settings, args.rate))

@@ -24,6 +24,7 @@ from elmo_beam.pipeline.job.state import (
     state_now,
 )
 from elmo_beam.pipeline.terminal.console import complain
+from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status, listed
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
@@ -32,7 +33,6 @@ from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, sha
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
-from elmo_beam.transforms.inputs.shards import expand_inputs
 from elmo_beam.transforms.plan import Plan, recorded_plans
 from elmo_beam.transforms.settings_checks import resolved
 
@@ -47,7 +47,7 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
         check_precision(job.settings.precision)
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(job.output)
-    paths = expand_inputs(job.inputs)
+    paths = input_files(job.inputs, layout.root)
     settings = resolved(job.settings)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
         seen = names_of(layout)

@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import NoReturn
 
+from elmo_beam.elmo.arguments import plain_path
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.model.outputs import check_output_names
 
@@ -51,10 +52,16 @@ def number(text: str) -> float:
 
 
 def path(text: str) -> str:
-    """A path or URL; an empty one comes from an unset variable of the shell."""
+    """A path or URL; an empty one comes from an unset variable of the shell.
+
+    The shell puts the home folder for `~` in `--output ~/out`, but not in `--output=~/out`.
+    """
     if not text.strip():
         raise argparse.ArgumentTypeError("an empty name")
-    return text
+    try:
+        return plain_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def word(text: str) -> str:

@@ -60,6 +60,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
+        type=path,
         default=d.model,
         metavar="HANDLE",
         help="a folder with options.json and *.hdf5, a TF-Hub module's folder or URL, or default, "

@@ -25,6 +25,7 @@ from elmo_beam.elmo.training.recipe import Recipe, parse_recipe
 from elmo_beam.elmo.training.vocabulary import read_softmax
 from elmo_beam.pipeline.terminal.console import say
 from elmo_beam.pipeline.terminal.flags import TEXT_FLAGS
+from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
@@ -33,7 +34,6 @@ from elmo_beam.pipeline.training.model_folder import model_folder_held, model_fo
 from elmo_beam.pipeline.training.session import Training
 from elmo_beam.transforms.corpus import content_of
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.shards import expand_inputs
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Start:
 def train(job: TrainingJob, stop: Stopper, status: Status) -> None:
     """Train, or resume training, until all epochs are done."""
     folder = model_folder_of(job.output)
-    paths = expand_inputs(job.inputs)
+    paths = input_files(job.inputs, folder.root)
     with enough_memory():
         start = start_of(job)
         with model_folder_held(folder, _settings(job, paths, start)):

@@ -138,7 +138,7 @@ def test_what_is_wrong_can_be_corrected(recipe: Path, tmp_path: Path) -> None:
 def test_an_input_that_is_a_broken_link(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").symlink_to(tmp_path / "nowhere")
     ran = train(tmp_path / "a.txt", tmp_path / "model", "--options", recipe)
-    ran.refuses("cannot be opened", "leave it out")
+    ran.refuses(tmp_path / "a.txt", "cannot be opened", "leave it out")
 
 
 def test_options_of_another_shape_than_init_from(

@@ -30,6 +30,12 @@ def test_words_and_tags(tmp_path: Path, text: str) -> None:
     assert read_conllu(str(path)) == WANT
 
 
+def test_a_bom_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.conllu"
+    path.write_bytes(f"\ufeff{TEXT}\n\ufeff{TEXT}".encode())
+    assert read_conllu(str(path)) == WANT * 2
+
+
 def test_compressed_and_only_the_first(tmp_path: Path) -> None:
     path = tmp_path / "a.conllu.gz"
     path.write_bytes(gzip.compress(TEXT.encode()))
@@ -45,6 +51,7 @@ def test_compressed_and_only_the_first(tmp_path: Path) -> None:
         (b"", ("has no sentences",)),
         (b"# only a comment\n\n", ("has no sentences",)),
         (b"1\t\xff", ("is not UTF-8", "byte 2")),
+        (TEXT.encode("utf-16"), ("is not UTF-8 text", "UTF-16")),
     ],
 )
 def test_what_is_not_conllu(tmp_path: Path, data: bytes, parts: tuple[str, ...]) -> None:

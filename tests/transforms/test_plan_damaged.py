@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -85,24 +86,6 @@ def test_what_is_compressed_twice_or_parquet_inside_is_damaged(tmp_path: Path) -
     assert_damaged(make_plan(str(tmp_path / "b.txt"), make_settings()), ".parquet")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-def test_text_in_another_encoding_is_damaged(tmp_path: Path, encoding: str) -> None:
-    shard = write_shard(tmp_path / "a.txt.gz", "één\n".encode(encoding))
-    assert_damaged(make_plan(shard, make_settings()), "UTF-16")
-
-
-def test_text_that_only_resembles_a_magic_number_is_text(tmp_path: Path) -> None:
-    for text in (
-        b"BZh is not a word\n",
-        b"PARIS\n",
-        b"PAR1 is a gene\n",
-        b"(\xb5 is not a frame)\n",
-        b"\x1f\x1f\n",
-    ):
-        plan = make_plan(write_shard(tmp_path / "a.txt", text), make_settings())
-        assert (plan.damaged, plan.lines) == (None, 1)
-
-
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.parquet"])
 def test_a_folder_or_a_missing_file_is_unread(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -114,6 +97,25 @@ def test_a_folder_or_a_missing_file_is_unread(tmp_path: Path, name: str) -> None
     plan = make_plan(str(path), make_settings())
     assert (plan.unread, plan.damaged) == ("No such file or directory", None)
     assert not plan.good
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.jsonl.zst", "a.parquet"])
+def test_what_is_no_file_is_damaged_and_nothing_waits_for_it(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+    path = tmp_path / name
+    os.mkfifo(path)
+    assert_damaged(make_plan(str(path), make_settings()), "a pipe", "save its text to a file")
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        assert_damaged(make_plan(str(path), make_settings()), "a socket")
+    path.unlink()
+    for device in ("/dev/zero", "/dev/null"):
+        path.symlink_to(device)
+        assert_damaged(make_plan(str(path), make_settings()), "a device")
+        path.unlink()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -25,7 +25,18 @@ from tests.helpers.blocks import (
 )
 
 BOM = b"\xef\xbb\xbf"
-PIECES = [b"a", b"bc", b"\n", b"\r", b"\r\n", BOM, b"\0", b"\xff", "\u2028é".encode(), b"\x0b\x0c"]
+PIECES = [
+    b"a",
+    b"bc",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    BOM,
+    b"\x01",
+    b"\xff",
+    "\u2028é".encode(),
+    b"\x0b\x0c",
+]
 Line = tuple[bytes | None, int, int]
 
 
@@ -34,8 +45,7 @@ def slow_lines(data: bytes) -> list[Line]:
     lines: list[Line] = []
     offset = 0
     for line in lines_of_bytes(data):
-        text = line.removesuffix(b"\n").removesuffix(b"\r")
-        text = text.removeprefix(BOM) if offset == 0 else text
+        text = line.removeprefix(BOM).removesuffix(b"\n").removesuffix(b"\r")
         lines.append((text, len(text), offset))
         offset += len(line)
     return lines
@@ -78,9 +88,11 @@ def test_lines_are_the_same_from_every_compression(
         (b"\n\n", [(b"", 0, 0), (b"", 0, 1)]),
         (b"a\r\nb\r\r\nc\r", [(b"a", 1, 0), (b"b\r", 2, 3), (b"c", 1, 7)]),
         (b"a\rb\n", [(b"a\rb", 3, 0)]),
-        (BOM + b"a\n" + BOM + b"b\n", [(b"a", 1, 0), (BOM + b"b", 4, 5)]),
+        (BOM + b"a\n" + BOM + b"b\n", [(b"a", 1, 0), (b"b", 1, 5)]),
+        (b"a\n" + BOM + b"\n" + BOM, [(b"a", 1, 0), (b"", 0, 2), (b"", 0, 6)]),
+        (b"a" + BOM + b"\n", [(b"a" + BOM, 4, 0)]),
         (BOM + BOM + b"a", [(BOM + b"a", 4, 0)]),
-        (b"a\0b\n\0", [(b"a\0b", 3, 0), (b"\0", 1, 4)]),
+        (b"\n\n\n\na\0b\n", [*((b"", 0, i) for i in range(4)), (b"a\0b", 3, 4)]),
         ("a\u2028b\u0085c\n".encode(), [("a\u2028b\u0085c".encode(), 8, 0)]),
         (b"a\x0bb\x0cc\x1cd\n", [(b"a\x0bb\x0cc\x1cd", 7, 0)]),
         (b"\xff\xfe\n", [(b"\xff\xfe", 2, 0)]),
@@ -139,10 +151,10 @@ def test_a_line_is_kept_whole_up_to_one_mebibyte_of_text(
 
 
 def test_a_long_line_is_read_the_same_in_blocks_of_any_size(tmp_path: Path) -> None:
-    data = b"a\n" + b"x" * (LIMIT + 100) + b"\r\n" + b"b\r\n"
+    data = b"a\n" + BOM + b"x" * (LIMIT + 100) + b"\r\n" + b"b\r\n"
     for size in (100, 1 << 18, 1 << 22):
         lines = read(tmp_path / "a.txt", data, size)
-        assert [line[1:] for line in lines] == [(1, 0), (LIMIT + 100, 2), (1, LIMIT + 104)]
+        assert [line[1:] for line in lines] == [(1, 0), (LIMIT + 100, 2), (1, LIMIT + 107)]
         assert [raw for raw, _, _ in lines] == [b"a", b"x" * HEAD, b"b"]
 
 

@@ -18,7 +18,8 @@ from elmo_beam.transforms.accounts import is_done
 from elmo_beam.transforms.files import remote, storage
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.inputs.blocks import Block
-from elmo_beam.transforms.inputs.shards import Shard, expand_inputs, stat_shard
+from elmo_beam.transforms.inputs.expand import expand_inputs
+from elmo_beam.transforms.inputs.shards import Shard, stat_shard
 from elmo_beam.transforms.plan import plan_shard
 from elmo_beam.transforms.write import write_block
 from tests.helpers.blocks import embedded_block, make_settings, normalized, raw_block, read_blocks
@@ -201,7 +202,7 @@ def test_paths_are_joined_with_one_slash() -> None:
 def test_remote_shards_are_found_planned_and_read(root: str) -> None:
     data = b"".join(b"line %d\n" % i for i in range(100))
     FILES.update({"memory://in/a.txt": data, "memory://in/b.txt": b"b\n", "memory://in/c.gz": b""})
-    assert expand_inputs(["memory://in/*.txt"]) == ["memory://in/a.txt", "memory://in/b.txt"]
+    assert expand_inputs(["memory://in/*.txt"]).paths == ["memory://in/a.txt", "memory://in/b.txt"]
     assert stat_shard("memory://in/a.txt") == Shard("memory://in/a.txt", len(data), 1000.5)
     run = make_settings(block_size=100)
     plan = plan_shard(Layout(root), "memory://in/a.txt", run)

@@ -8,6 +8,7 @@ are skipped.
 from __future__ import annotations
 
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import Damaged, Unread, stat_shard
 from elmo_beam.transforms.inputs.text_stream import TextStream
 
@@ -21,6 +22,7 @@ def read_conllu(path: str, most: int | None = None) -> list[TaggedSentence]:
     try:
         with TextStream(stat_shard(path)) as stream:
             data = b"".join(iter(lambda: stream.read(1 << 20), b""))
+        check_text(data)
     except Damaged as damage:
         raise UserError(f"{path} {damage}") from None
     except Unread as cause:
@@ -33,7 +35,7 @@ def read_conllu(path: str, most: int | None = None) -> list[TaggedSentence]:
     forms: list[str] = []
     tags: list[str] = []
     for number, line in enumerate([*lines, ""], 1):
-        line = line.removesuffix("\r")
+        line = line.removeprefix("\ufeff").removesuffix("\r")
         if not line.strip():
             if forms:
                 sentences.append((forms, tags))

@@ -3,11 +3,59 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import islice
 
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import InputFormat
 from elmo_beam.transforms.inputs.lines import Rejected, decoded, identity_of
-from elmo_beam.transforms.inputs.text import cut_lines, read_lines
+from elmo_beam.transforms.inputs.magic import check_text
+from elmo_beam.transforms.inputs.shards import Damaged, Shard
+from elmo_beam.transforms.inputs.text import BOM, cut_lines, read_lines
+
+
+def cut_objects(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
+    """As `cut_lines`; Damaged also for a file that is one JSON document."""
+    return cut_lines(shard, settings, check_objects)
+
+
+def check_objects(head: bytes) -> None:
+    """Raises Damaged if a file begins as text does not, or as one JSON document.
+
+    A first line that is broken in another way is like any other line: it alone is rejected.
+    """
+    check_text(head)
+    lines = (line.removeprefix(BOM).strip() for line in head.split(b"\n"))
+    first, second = [*islice(filter(None, lines), 2), b"", b""][:2]
+    if second:
+        is_document = _goes_on(first) and (first[:1] == b"[" or not _is_object(second))
+    else:
+        is_document = re.match(rb"\[\s*\{", first) is not None
+    if is_document:
+        raise Damaged(
+            "is one JSON document, not an object per line: write it as JSON Lines, as jq -c '.[]' "
+            "does with an array"
+        )
+
+
+def _goes_on(line: bytes) -> bool:
+    """Whether JSON begins in a line but does not end there."""
+    text = line.decode("utf-8", "replace")
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text)
+    except (ValueError, RecursionError):
+        pass
+    return False
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def parse_object(raw: bytes | None, settings: Settings) -> tuple[str, str | None]:
@@ -39,7 +87,7 @@ def parse_object(raw: bytes | None, settings: Settings) -> tuple[str, str | None
 FORMAT = InputFormat(
     suffixes=(".jsonl", ".ndjson", ".json"),
     compressible=True,
-    cut=cut_lines,
+    cut=cut_objects,
     read=read_lines,
     parse=parse_object,
 )

@@ -1,29 +1,24 @@
-"""Input files: which there are, and what each is now."""
+"""An input file as it is now."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import io
 import os
-from collections.abc import Callable, Sequence
+import re
+import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
-from elmo_beam.elmo.errors import UserError
-from elmo_beam.transforms.files.remote import (
-    filesystem,
-    is_remote,
-    open_remote,
-    remote,
-    remote_cause,
-)
+from elmo_beam.transforms.files.remote import filesystem, is_remote, open_remote, remote_cause
 from elmo_beam.transforms.files.retry import may_pass, retried, tries
-from elmo_beam.transforms.files.storage import exists
 
 T = TypeVar("T")
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
 CHANGED = "changed while it was read: run the same command again"
 
 
@@ -66,55 +61,32 @@ def compression_of(path: str) -> str | None:
     return COMPRESSIONS.get(os.path.splitext(path)[1].lower())
 
 
-def expand_inputs(patterns: Sequence[str]) -> list[str]:
-    """Absolute paths and URLs of the files that the patterns name, each once, sorted.
+def written(path: str) -> str:
+    """A path as it is shown and recorded: in UTF-8, on one line.
 
-    A path that exists is taken literally, any other as a glob. Raises UserError for one that
-    matches nothing.
+    What is neither UTF-8 nor fit for a line becomes a backslash, x and its number in hexadecimal.
+    No file has that name, so it costs no more than itself, and `stat_shard` says why.
     """
-    found: set[str] = set()
-    for pattern in patterns:
-        files = _remote_files(pattern) if is_remote(pattern) else _local_files(pattern)
-        if not files:
-            raise UserError(f"`inputs` {pattern} matches no file: check the path, quote the glob")
-        found.update(files)
-    for path in found:
-        if not path.isprintable():
-            raise UserError(f"`inputs` {path!r} is not a printable UTF-8 name: rename the file")
-    return sorted(found)
-
-
-def _local_files(pattern: str) -> list[str]:
-    path = os.path.abspath(pattern)
-    if os.path.isdir(path):
-        raise UserError(f"`inputs` {pattern} is a folder: name its files, as in '{pattern}/*.txt'")
-    if os.path.lexists(path):
-        return [path]
-    # Not the absolute pattern: the current folder's own name may look like a glob.
-    found = glob.glob(pattern, recursive=True)
-    return [os.path.abspath(f) for f in found if not os.path.isdir(f)]
-
-
-def _remote_files(pattern: str) -> list[str]:
-    if exists(pattern):
-        return [pattern]
-    return remote(pattern, lambda s: [f.path for f in s.match([pattern])[0].metadata_list])
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def stat_shard(path: str) -> Shard:
-    """The file as it is now; raises Unread if it cannot be seen."""
-
-    def stat() -> Shard:
-        if is_remote(path):
-            found = filesystem(path).metadata(path)
-            return Shard(path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
-        status = os.stat(path)
-        return Shard(path, status.st_size, status.st_ctime)
-
+    """The file as it is now; Unread if it cannot be seen, Damaged if it cannot be read twice."""
     try:
-        return retried(stat)
+        if is_remote(path):
+            found = retried(lambda: filesystem(path).metadata(path))
+            return Shard(path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
+        status = retried(lambda: os.stat(path))
     except Exception as error:  # each filesystem raises its own
+        if ESCAPE.search(path):
+            raise Damaged("has a name that is not printable UTF-8: rename the file") from None
         raise Unread(remote_cause(error)) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise Damaged("is a directory: name the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise Damaged("is a pipe, a socket or a device: save its text to a file, and name that")
+    return Shard(path, status.st_size, status.st_ctime)
 
 
 class SourceFile(io.RawIOBase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,20 +12,26 @@ from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_text
 from elmo_beam.transforms.inputs.formats import InputFormat
 from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, cut_to_head, decoded, line_table
+from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard
-from elmo_beam.transforms.inputs.text_stream import TextStream, check_magic
+from elmo_beam.transforms.inputs.text_stream import TextStream
 
 CHUNK = 4 << 20
 BOM = b"\xef\xbb\xbf"
 
 
-def cut_lines(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
-    """The sha256 of the decompressed text, and its blocks."""
+def cut_lines(
+    shard: Shard, settings: Settings, check: Callable[[bytes], None] = check_text
+) -> tuple[str, list[Block]]:
+    """The sha256 of the decompressed text, and its blocks.
+
+    check: raises Damaged if the first bytes, at most 4 MiB, are not those of the format.
+    """
     sha = hashlib.sha256()
 
     def chunks(stream: TextStream) -> Iterator[bytes]:
         chunk = stream.read(CHUNK)
-        check_magic(chunk)
+        check(chunk)
         while chunk:
             sha.update(chunk)
             yield chunk
@@ -57,9 +63,8 @@ def _lines(data: bytes, block: Block) -> pa.Table:
         raise Damaged(CHANGED)
     lengths = np.fromiter((len(line) + 1 for line in lines), np.int64, len(lines))
     offsets = block.start + np.cumsum(lengths) - lengths
-    if block.start == 0:
-        lines[0] = lines[0].removeprefix(BOM)
-    texts = [line.removesuffix(b"\r") for line in lines]
+    # Files with a BOM may have been joined to one, so that it begins any line.
+    texts = [line.removeprefix(BOM).removesuffix(b"\r") for line in lines]
     return line_table([cut_to_head(text) for text in texts], [len(text) for text in texts], offsets)
 
 
@@ -70,7 +75,7 @@ def _long_line(stream: TextStream, block: Block) -> pa.Table:
     tail = stream.read(len(b"\r\n"))
     if len(tail) != len(b"\r\n"):
         raise Damaged(CHANGED)
-    text = head.removeprefix(BOM) if block.start == 0 else head
+    text = head.removeprefix(BOM)
     end = tail.removesuffix(b"\n").removesuffix(b"\r")
     size = block.length - (len(head) - len(text)) - (len(tail) - len(end))
     return line_table([text[:HEAD]], [size], np.array([block.start]))

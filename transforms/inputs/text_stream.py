@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+import zstandard
 
 from elmo_beam.elmo.errors import cause_of
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, SourceFile, Unread
 
-MAGIC = {
-    rb"(\xff\xfe|\xfe\xff)(?s:.{0,4096}?)\x00": "UTF-16, to be converted to UTF-8",
-    rb"\x1f\x8b": "gzip data, whose name must end in .gz",
-    rb"BZh[1-9]1AY&SY": "bzip2 data, whose name must end in .bz2",
-    rb"\x28\xb5\x2f\xfd": "zstd data, whose name must end in .zst",
-    rb"PAR1[\x00-\x1f]": "Parquet, whose name must end in .parquet",
-}
+# Bytes decompressed at a time: zstd makes at most 128 MiB of them, gzip 64 MiB.
+ZSTD_PIECE, GZIP_PIECE = 4 << 10, 64 << 10
+GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: with gzip's header and checksum
+LARGEST_WINDOW = 1 << 31  # bytes; what `zstd --ultra --long=31` writes
 
 
 class TextStream:
@@ -25,22 +24,16 @@ class TextStream:
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        try:
-            if shard.compression and not shard.size:
-                raise OSError(f"it is empty, which is not valid {shard.compression} data")
-            self._file: Any = SourceFile(shard.path)
-            if shard.compression:
-                self._file = pa.CompressedInputStream(pa.PythonFile(self._file), shard.compression)
-        except Unread:
-            raise
-        except Exception as error:
-            raise Damaged(f"cannot be opened: {cause_of(error)}") from None
+        if shard.compression and not shard.size:
+            raise Damaged(f"is empty, which is not valid {shard.compression} data")
+        self._raw = SourceFile(shard.path)
+        self._file = _decompressed(self._raw, shard.compression)
 
     def __enter__(self) -> TextStream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._raw.close()
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, fewer only at the end."""
@@ -54,14 +47,16 @@ class TextStream:
                 size -= len(chunk)
         except Unread:
             raise
-        except Exception as error:
+        except MemoryError as error:  # the next try may find more
+            raise Unread(cause_of(error)) from None
+        except Exception as error:  # whatever a decompressor raises
             raise Damaged(f"cannot be read to its end: {cause_of(error)}") from None
         return b"".join(chunks)
 
     def skip(self, size: int) -> None:
         """Move forward by this many decompressed bytes."""
         if self._shard.seekable:
-            self._file.seek(size, os.SEEK_CUR)
+            self._raw.seek(size, os.SEEK_CUR)
             return
         while size > 0:
             read = len(self.read(min(size, 1 << 20)))
@@ -70,8 +65,52 @@ class TextStream:
             size -= read
 
 
-def check_magic(head: bytes) -> None:
-    """Raises Damaged if text begins as UTF-16, a compressed or a Parquet file does."""
-    for magic, name in MAGIC.items():
-        if re.match(magic, head):
-            raise Damaged(f"is not UTF-8 text: it is {name}")
+def _decompressed(raw: SourceFile, compression: str | None) -> Any:
+    """A file of the decompressed bytes, of all members or frames of a compressed file.
+
+    It raises EOFError, OSError without errno, zlib.error or ZstdError at a truncated one, and at
+    whatever else follows the last.
+    """
+    if compression == "gzip":
+        return _Members(raw, lambda: zlib.decompressobj(GZIP_FORMAT), GZIP_PIECE, padding=b"\0")
+    if compression == "zstd":
+        zstd = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+        return _Members(raw, zstd.decompressobj, ZSTD_PIECE)
+    if compression == "bz2":
+        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression)
+    return raw
+
+
+class _Members:
+    """The members of a gzip file or the frames of a zstd one, one after another.
+
+    pyarrow's reader takes no zeros after the last member, and no frame with a window over 128 MiB;
+    zstandard's ends without an error where a frame is cut off.
+    """
+
+    def __init__(
+        self, raw: SourceFile, begin: Callable[[], Any], piece: int, padding: bytes = b""
+    ) -> None:
+        """begin: makes the decompressor of a member. padding: what may follow each of them."""
+        self._raw, self._begin, self._piece, self._padding = raw, begin, piece, padding
+        self._member = begin()  # None between two of them
+        self._unread = self._decompressed = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, none only at the end; EOFError if a member is cut off."""
+        while not self._decompressed:
+            data = self._unread or self._raw.read(self._piece)
+            if not data and self._member is None:
+                return b""
+            if not data:
+                raise EOFError("truncated compressed data")
+            if self._member is None:
+                data = data.lstrip(self._padding)
+                self._member = self._begin() if data else None
+            self._unread = b""
+            if self._member is not None:
+                self._decompressed = self._member.decompress(data)
+                if self._member.eof:
+                    self._unread, self._member = self._member.unused_data, None
+        read, self._decompressed = self._decompressed[:size], self._decompressed[size:]
+        return read
