@@ -2,14 +2,14 @@
 
 It has one dataset per sentence, float32: [layers, tokens, dim] (all; layer 0 is the token layer
 twice), or [tokens, dim] (top, average), named by the line's number or by the sentence; and
-`sentence_to_index`, JSON. After AllenNLP 0.9, `allennlp/commands/elmo.py`.
+`sentence_to_index`, JSON. Tokens <S> and </S> are the boundaries of a sentence. After AllenNLP 0.9,
+`allennlp/commands/elmo.py` and `ELMoCharacterMapper`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from elmo_beam.elmo.errors import ArgumentError, UserError
-from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
+from elmo_beam.elmo.formats.handles import ALLENNLP, DEFAULT_MODEL, read_weights
 from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, output_names
 from elmo_beam.pipeline.job.hdf5_file import write_arrays
 from elmo_beam.pipeline.job.job import Job
@@ -69,7 +69,7 @@ def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
             if not log.is_file():
                 raise
             kept = f"{output}.error.log"
-            shutil.copyfile(log, kept)
+            write_bytes(str(work), kept, log.read_bytes())
             raise UserError(f"the job failed: the traceback is in {kept}") from None
         with new_file(str(work), output) as temporary:
             write_arrays(temporary, _arrays(job, sentences, work))
@@ -115,6 +115,7 @@ def _embed(job: Hdf5Job, sentences: list[str], work: Path, status: Status) -> No
     names = [n for n in output_names(read_weights(model).options) if n.startswith("lstm_outputs")]
     settings = Settings(
         model=model,
+        encoder=ALLENNLP,
         outputs=tuple(names[-1:] if job.layers == "top" else [TOKEN_OUTPUT, *names]),
         tokenizer="whitespace",
         normalize="none",

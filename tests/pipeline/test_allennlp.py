@@ -16,7 +16,7 @@ from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from tests.helpers.command import Ran, elmo_beam, ended, process, random_lines, wait_for
 from tests.helpers.oracle import Oracle
 
-LINES = ["The bank  of the river .", "\tYes /\t", "café \u2028 x"]
+LINES = ["The bank  of the river .", "\tYes /\t", "café \u2028 x", "<S> a </S> <s> </s"]
 WORDS = [line.split() for line in LINES]
 
 
@@ -34,7 +34,7 @@ def command(text: Path, out: Path, model: Path, *flags: object) -> Ran:
 
 def layers(model: Path) -> list[np.ndarray]:
     """By sentence: [3, tokens, dim]."""
-    oracle = Oracle(read_bilm(model))
+    oracle = Oracle(read_bilm(model), boundary_tokens=True)
     found = []
     for words in WORDS:
         vectors = oracle.encode(words)
@@ -49,7 +49,7 @@ def test_the_layers_by_line(text: Path, tmp_path: Path, model: Path, which: str)
     ignored = ("--batch-size", "2", "--cuda-device", "-1", "--vocab-path", "v")
     command(text, out, model, which, *ignored, "--file-friendly-logging").succeeds()
     with h5py.File(out) as file:
-        assert set(file) == {"0", "1", "2", "sentence_to_index"}
+        assert set(file) == {"0", "1", "2", "3", "sentence_to_index"}
         for i, want in enumerate(layers(model)):
             want = {"--all": want, "--top": want[-1], "--average": want.mean(axis=0)}[which]
             assert file[str(i)].dtype == np.float32
