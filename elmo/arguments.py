@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 from elmo_beam.elmo.errors import ArgumentError
@@ -60,18 +61,55 @@ def plain_path(text: str) -> str:
 
 def string_list(name: str, value: object) -> list[str]:
     """Strings in a list; a single string, whose letters would count as items, is refused."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ArgumentError(f"`{name}` {_short(value)} must be a list of strings")
-    items = list(value)
+    items = _items(value)
+    if items is None:
+        remedy = ": put it into a list" if isinstance(value, str) else ""
+        raise ArgumentError(f"`{name}` {_short(value)} must be a list of strings{remedy}")
     for i, item in enumerate(items):
         if not isinstance(item, str):
             raise ArgumentError(f"`{name}` must be strings, but item {i} is {_short(item)}")
     return items
 
 
+def token_lists(
+    name: str, value: object, remedy: str = "split it into tokens"
+) -> Iterator[list[str]]:
+    """Sentences as lists of tokens; a string where a list belongs is refused, with the remedy."""
+    sentences = _items(value)
+    if sentences is None:
+        raise ArgumentError(
+            f"`{name}` {_short(value)} must be lists of tokens, one per sentence, as in "
+            "[['One', 'sentence', '.']]"
+        )
+    for i, sentence in enumerate(sentences):
+        tokens = _items(sentence)
+        if tokens is None:
+            raise ArgumentError(
+                f"`{name}` must be lists of tokens, but item {i} is {_short(sentence)}"
+                + (f": {remedy}" if isinstance(sentence, str) else "")
+            )
+        for token in tokens:
+            if not isinstance(token, str):
+                raise ArgumentError(
+                    f"`{name}` must be lists of tokens, but item {i} has {_short(token)} among its "
+                    "tokens: give strings"
+                )
+        yield tokens
+
+
 def name_list(name: str, value: object) -> list[str]:
     """Names in a list; a single string is one name."""
     return [value] if isinstance(value, str) else string_list(name, value)
+
+
+def _items(value: object) -> list[Any] | None:
+    """What is in a collection; None if the value is one string, or no collection."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        return None
+    try:
+        return list(value)
+    except TypeError:  # an array without dimensions
+        return None
 
 
 def _short(value: object) -> str:

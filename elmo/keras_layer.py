@@ -10,7 +10,7 @@ import numpy as np
 
 from elmo_beam.elmo.arguments import check_choice, path_text
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, read_weights
 from elmo_beam.elmo.layers.character_cnn import Tensors, encode_characters, string_character_ids
 from elmo_beam.elmo.layers.padded_lstm import lstm_stack
@@ -68,6 +68,14 @@ class ElmoLayer(keras.layers.Layer):
             )
             for name, shape in expected_shapes(self.options).items()
         }
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The vectors; ArgumentError for what is not a tensor of strings of a shape as above.
+
+        Here, because Keras makes many lines of an error in `call`.
+        """
+        _check_strings(inputs)
+        return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The vectors. In training, the LSTMs use their own, faster backward pass."""
@@ -146,6 +154,22 @@ _MIX = (MIX_WEIGHTS, MIX_SCALING)
 
 def _constant(array: np.ndarray) -> Any:
     return lambda shape, dtype=None: tf.cast(tf.constant(array), dtype or tf.float32)
+
+
+def _check_strings(inputs: Any) -> None:
+    shape, dtype = getattr(inputs, "shape", None), getattr(inputs, "dtype", None)
+    if shape is None or dtype is None or isinstance(inputs, tf.RaggedTensor):
+        given = f"`inputs` {type(inputs).__name__}"
+    elif tf.as_dtype(dtype) != tf.string:
+        given = f"`inputs` of {tf.as_dtype(dtype).name}"
+    elif tf.TensorShape(shape).rank not in (1, 2, None):
+        given = f"`inputs` of shape {list(shape)}"
+    else:
+        return
+    raise ArgumentError(
+        f"{given} must be strings in a tensor, [batch] or [batch, length]: make it by "
+        "tf.constant(elmo_beam.joined_tokens(…)) or padded_tokens"
+    )
 
 
 def _padded(strings: tf.Tensor) -> tf.Tensor:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from elmo_beam.elmo.arguments import string_list
-from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.arguments import token_lists
 
 
 @dataclass(frozen=True)
@@ -27,17 +26,12 @@ class Sentences:
     @classmethod
     def from_lists(cls, sentences: Sequence[Sequence[str]]) -> Sentences:
         """Sentences from lists of tokens; ArgumentError for anything else."""
-        if isinstance(sentences, str) or not isinstance(sentences, Iterable):
-            raise ArgumentError("`sentences` must be lists of tokens, one per sentence")
         index: dict[str, int] = {}
         ids: list[int] = []
         offsets = [0]
-        for i, tokens in enumerate(sentences):
-            if isinstance(tokens, str | bytes) or not isinstance(tokens, Iterable):
-                raise ArgumentError(f"`sentences` must be lists of tokens, but item {i} is not one")
+        for tokens in token_lists("sentences", sentences):
             ids.extend(index.setdefault(token, len(index)) for token in tokens)
             offsets.append(len(ids))
-        string_list("sentences", index)
         return cls(list(index), np.array(ids, np.int32), np.array(offsets, np.int64))
 
     @classmethod

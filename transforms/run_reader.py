@@ -99,22 +99,19 @@ class Run:
         (shard, line); by (shard, offset) if the format keeps neither, as TFRecord. Raises UserError
         for a sentence that has no label.
         """
-        keys = ["shard", "line" if "line" in self.columns else "offset"]
-        if "id" in self.columns:
-            keys = ["id"]
-        if labels is None:
-            keys = []
+        keys = self._keys if labels is not None else []
         for table in self.tables([*keys, "num_tokens", output]):
             vectors, at = self.vectors(table, output), 0
-            columns = [table[name].to_pylist() for name in keys]
+            own_labels = self._labels(table, labels)
             for i, n in enumerate(table["num_tokens"].to_pylist()):
                 own = vectors[i] if output == SENTENCE_OUTPUT else vectors[at : at + n]
                 at += n
-                if labels is None:
-                    yield own, None
-                    continue
-                key = tuple(column[i] for column in columns)
-                yield own, _label(labels, key if len(key) > 1 else key[0])
+                yield own, own_labels[i]
+
+    def check_labels(self, labels: Mapping[Any, Any]) -> None:
+        """UserError for a sentence that has no label in `labels`, as for `rows`."""
+        for table in self.tables(self._keys):
+            self._labels(table, labels)
 
     def dim(self, output: str) -> int:
         """The width of an output's vectors; ArgumentError if the run lacks it."""
@@ -127,6 +124,20 @@ class Run:
         while pa.types.is_nested(column.type):
             column = column.flatten()
         return np.asarray(column, self.settings.dtype).reshape(-1, self.dim(output))
+
+    @property
+    def _keys(self) -> list[str]:
+        """The columns by which a sentence's label is found."""
+        if "id" in self.columns:
+            return ["id"]
+        return ["shard", "line" if "line" in self.columns else "offset"]
+
+    def _labels(self, table: pa.Table, labels: Mapping[Any, Any] | None) -> list[Any]:
+        if labels is None:
+            return [None] * table.num_rows
+        columns = [table[name].to_pylist() for name in self._keys]
+        keys = zip(*columns, strict=True) if len(columns) > 1 else columns[0]
+        return [_label(labels, key) for key in keys]
 
     def _table(self, path: str, columns: Sequence[str] | None) -> pa.Table:
         try:
@@ -164,12 +175,13 @@ def tf_dataset(
     """A tf.data.Dataset of padded batches: ({"vectors", "mask"}, label), or without the label.
 
     vectors: float32 [batch, tokens, dim], zero after a sentence's end; mask: bool [batch, tokens].
-    For `default`, vectors alone: float32 [batch, dim].
+    For `default`, vectors alone: float32 [batch, dim]. labels: as for `Run.rows`, numbers or
+    strings; raises UserError if a sentence has none.
     """
     from elmo_beam.elmo.backend import tf
 
-    _check_dataset(run, labels)
     check_count("batch_size", batch_size)
+    _check_dataset(run, output, labels)
     dim, one = run.dim(output), output == SENTENCE_OUTPUT
 
     def rows() -> Iterator[Any]:
@@ -185,9 +197,12 @@ def tf_dataset(
     if not one:
         signature = {"vectors": signature, "mask": tf.TensorSpec([None], tf.bool)}
     if labels is not None:
-        if not labels:
-            raise UserError("labels is empty: it must have every row's key")
-        every = np.asarray(list(labels.values()))
+        try:
+            every = np.asarray(list(labels.values()))
+        except ValueError as error:
+            raise ArgumentError(f"`labels` must be of one shape ({cause_of(error)})") from None
+        if every.dtype.kind not in "biufSU":
+            raise ArgumentError("`labels` must be numbers or strings, or arrays of them")
         signature = (signature, tf.TensorSpec(every.shape[1:], tf.as_dtype(every.dtype)))
     dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
     return dataset.padded_batch(batch_size)
@@ -196,15 +211,20 @@ def tf_dataset(
 def torch_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None = None) -> Any:
     """A PyTorch IterableDataset of (vectors, label), or of vectors alone: float32 tensors.
 
-    A DataLoader's workers share the sentences. Needs PyTorch, which is not among the requirements.
+    labels: as for `Run.rows`; raises UserError if a sentence has none. A DataLoader's workers share
+    the sentences. Needs PyTorch, which is not among the requirements.
     """
     _check_installed("torch")
-    _check_dataset(run, labels)
+    _check_dataset(run, output, labels)
+    return _torch_rows(run, output, labels)
+
+
+def _torch_rows(run: Run, output: str, labels: Mapping[Any, Any] | None) -> Any:
     import torch
 
     class Rows(torch.utils.data.IterableDataset):
         def __reduce__(self) -> Any:  # spawned workers get it pickled
-            return torch_dataset, (run, output, labels)
+            return _torch_rows, (run, output, labels)
 
         def __iter__(self) -> Iterator[Any]:
             worker = torch.utils.data.get_worker_info()
@@ -221,11 +241,18 @@ def _check_installed(library: str) -> None:
         raise UserError(f"this needs {library}, which is not installed: pip install {library}")
 
 
-def _check_dataset(run: Run, labels: Mapping[Any, Any] | None) -> None:
+def _check_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None) -> None:
+    """Now, since TensorFlow and PyTorch make many lines of what is raised while they read."""
     if not isinstance(run, Run):
         raise ArgumentError(f"`run` {run!r} must be a Run, as open_run gives it")
-    if labels is not None and not isinstance(labels, Mapping):
+    run.dim(output)
+    if labels is None:
+        return
+    if not isinstance(labels, Mapping):
         raise ArgumentError("`labels` must map each row's key to its label")
+    if not labels:
+        raise UserError("labels is empty: it must have every row's key")
+    run.check_labels(labels)
 
 
 def _label(labels: Mapping[Any, Any], key: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -9,6 +10,8 @@ from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.files.settings import Settings
 
 Tokenizer = Callable[[str], list[str]]
+DOTS = re.compile(r"\.{2,}")
+DOT = "\0"  # Moses has removed such characters before it looks for dots
 
 
 def make_moses(settings: Settings) -> Tokenizer:
@@ -19,6 +22,9 @@ def make_moses(settings: Settings) -> Tokenizer:
     # Each call builds a set of all letters there are to look one word up: a quarter of the time.
     for name in ("islower", "isanyalpha"):
         setattr(moses, name, lru_cache(1 << 12)(getattr(moses, name)))
+    # Its own marks for runs of dots are words such as DOTMULTI, which the text may hold too.
+    moses.replace_multidots = lambda text: DOTS.sub(lambda run: f" {DOT * len(run[0])} ", text)
+    moses.restore_multidots = lambda text: text.replace(DOT, ".")
     # Escaping would turn don't into don &apos;t, which no model has seen.
     return lambda text: moses.tokenize(text, escape=False) if text else []
 

@@ -31,20 +31,26 @@ class Encoder:
     """
 
     def __init__(
-        self, weights: Weights, memory: int = DEFAULT_MEMORY, precision: str = "float32"
+        self,
+        weights: Weights,
+        memory: int = DEFAULT_MEMORY,
+        precision: str = "float32",
+        *,
+        boundary_tokens: bool = False,
     ) -> None:
         """Copy the weights into TensorFlow.
 
         memory: bytes that the vectors of one pass through the model may take; one sentence always
         goes through, whatever it takes. precision: one of `PRECISIONS`, for the LSTMs' matrix
-        products.
+        products. boundary_tokens: tokens <S> and </S> are a sentence's boundaries, as in AllenNLP,
+        and not these characters, as in TF-Hub's modules.
         """
         self.options, self.precision = weights.options, precision
         self._memory = memory
         self._mix = weights.layer_mix()
         dtype = tf.as_dtype(precision)
         self._directions = [TreeLSTM(weights, direction, dtype) for direction in (0, 1)]
-        self._tokens = TokenVectors(weights, capacity=memory // 8)
+        self._tokens = TokenVectors(weights, memory // 8, boundary_tokens=boundary_tokens)
 
     def encode(
         self, sentences: Sequence[Sequence[str]], outputs: Sequence[str] = ("elmo",)

@@ -9,7 +9,12 @@ import numpy as np
 
 from elmo_beam.elmo.encoder.shapes import LEAST_ROWS, rounded_up
 from elmo_beam.elmo.layers.character_cnn import CharacterEncoder
-from elmo_beam.elmo.model.characters import boundary_ids, character_ids, token_bytes
+from elmo_beam.elmo.model.characters import (
+    BOUNDARIES,
+    boundary_ids,
+    character_ids,
+    token_bytes,
+)
 from elmo_beam.elmo.model.weights import Weights
 
 MOST_KEPT = 1 << 15  # tokens: some five blocks' worth, so that memory reaches its peak early
@@ -23,8 +28,11 @@ class TokenVectors:
     boundaries: float32 [2, projection_dim], the vectors of <S> and </S>.
     """
 
-    def __init__(self, weights: Weights, capacity: int) -> None:
-        """capacity: bytes of vectors kept, at most MOST_KEPT tokens; a full cache starts over."""
+    def __init__(self, weights: Weights, capacity: int, *, boundary_tokens: bool = False) -> None:
+        """capacity: bytes of vectors kept, at most MOST_KEPT tokens; a full cache starts over.
+
+        boundary_tokens: tokens <S> and </S> are the boundaries, not these characters.
+        """
         self._encoder = CharacterEncoder(weights)
         self._options = weights.options
         width = weights.options.projection_dim
@@ -34,9 +42,21 @@ class TokenVectors:
         self._rows: dict[bytes, int] = {}
         ids = boundary_ids(weights.options.max_characters)
         self.boundaries = self._encoder.run(ids).numpy()
+        self._named = BOUNDARIES if boundary_tokens else ()
 
     def look_up(self, tokens: Sequence[str]) -> tuple[np.ndarray, int]:
-        """Vectors, float32 [len(tokens), projection_dim], and how many had to be computed."""
+        """Vectors, float32 [len(tokens), projection_dim], and how many had to be computed.
+
+        The tokens are distinct.
+        """
+        vectors, misses = self._spelled(tokens)
+        for name, boundary in zip(self._named, self.boundaries, strict=False):
+            if name in tokens:
+                vectors[tokens.index(name)] = boundary
+        return vectors, misses
+
+    def _spelled(self, tokens: Sequence[str]) -> tuple[np.ndarray, int]:
+        """Vectors by the tokens' characters, and how many had to be computed."""
         keys = [token_bytes(t, self._options.max_characters) for t in tokens]
         if len(keys) > len(self._vectors):
             return self._compute(keys), len(keys)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # they import NumPy and TensorFlow, which --help must not wai
 StrPath = str | os.PathLike[str]
 DEFAULT_MODEL = "default"
 DEFAULT_FOLDER = Path(__file__).parents[1] / "default"
-ENCODERS = ("native", "module")
+ALLENNLP = "allennlp"
+ENCODERS = ("native", "module", ALLENNLP)
 # Each format by a file that marks its folders. The first mark that a folder has counts, so a format
 # whose folders hold another's mark too comes before that one. The module defines FORMAT, and is
 # imported only when a folder has the file.
@@ -89,7 +90,9 @@ def load_sentence_encoder(
 ) -> SentenceEncoder:
     """The encoder of a handle's model, ready to run.
 
-    Raises UserError if the weights' digest is not `digest`, or this processor lacks `precision`.
+    encoder: one of `ENCODERS`; "allennlp" is the native one, to which tokens <S> and </S> are the
+    boundaries of a sentence. Raises UserError if the weights' digest is not `digest`, or this
+    processor lacks `precision`.
     """
     check_precision(precision)
     weights = read_weights(handle, encoder, options)
@@ -103,7 +106,7 @@ def load_sentence_encoder(
         return _own_encoder(handle, folder).load(folder, weights.options, memory)
     from elmo_beam.elmo.encoder.encoder import Encoder
 
-    return Encoder(weights, memory, precision)
+    return Encoder(weights, memory, precision, boundary_tokens=encoder == ALLENNLP)
 
 
 def _format_of(folder: Path) -> ModelFormat:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = 257, 258, 259, 260, 261
+BOUNDARIES = ("<S>", "</S>")  # of a sentence, by the names that the authors give them
 
 
 def token_bytes(token: str, max_characters: int) -> bytes:
@@ -37,7 +38,7 @@ def character_ids(tokens: Sequence[bytes], length: int) -> np.ndarray:
 
 
 def boundary_ids(length: int) -> np.ndarray:
-    """int32 [2, length]: the two tokens around a sentence, <S> and </S>."""
+    """int32 [2, length]: the two tokens around a sentence, `BOUNDARIES`."""
     ids = np.full((2, length), PADDING, np.int32)
     ids[:, 0] = BEGIN_WORD
     ids[:, 1] = BEGIN_SENTENCE, END_SENTENCE

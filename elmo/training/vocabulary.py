@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.model.characters import BOUNDARIES
 from elmo_beam.elmo.model.options import ModelOptions
 
-SPECIAL = ("<S>", "</S>", "<UNK>")
+SPECIAL = (*BOUNDARIES, "<UNK>")
 BEGIN, END, UNKNOWN = range(3)
 
 

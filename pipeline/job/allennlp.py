@@ -2,31 +2,32 @@
 
 It has one dataset per sentence, float32: [layers, tokens, dim] (all; layer 0 is the token layer
 twice), or [tokens, dim] (top, average), named by the line's number or by the sentence; and
-`sentence_to_index`, JSON. After AllenNLP 0.9, `allennlp/commands/elmo.py`.
+`sentence_to_index`, JSON. Tokens <S> and </S> are the boundaries of a sentence. After AllenNLP 0.9,
+`allennlp/commands/elmo.py` and `ELMoCharacterMapper`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from elmo_beam.elmo.errors import ArgumentError, UserError
-from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
+from elmo_beam.elmo.formats.handles import ALLENNLP, DEFAULT_MODEL, read_weights
 from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, output_names
+from elmo_beam.pipeline.job.hdf5_file import write_arrays
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.run import run_job
+from elmo_beam.pipeline.job.work_folder import remove, work_folder
 from elmo_beam.pipeline.terminal.status_line import Status, listed
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.storage import new_file, write_bytes
 from elmo_beam.transforms.inputs.lines import LIMIT_LINE
 from elmo_beam.transforms.run_reader import open_run
 
@@ -57,35 +58,22 @@ def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
     if job.sentence_keys:
         _check_keys(sentences)
     output = os.path.abspath(job.output_file)
-    folder = os.path.dirname(output)
-    if not os.path.isdir(folder) or os.path.isdir(output):
-        raise UserError(f"cannot write {output}: name a file in a folder that exists")
     # Beside the output, where there is room for it: vectors are large, and /tmp may be memory.
-    work = Path(tempfile.mkdtemp(prefix=".elmo-beam-", dir=folder))
-    stop.describe = lambda: "stopped; nothing was written"
-    stop.clean_up = lambda: _remove(work)
-    try:
-        _embed(job, sentences, work, status)
-        _write(job, sentences, work)
-        os.replace(work / "vectors.hdf5", output)
-    except UserError:
-        log = work / "run" / "error.log"
-        if not log.is_file():
-            raise
-        kept = f"{output}.error.log"
-        shutil.copyfile(log, kept)
-        raise UserError(f"the job failed: the traceback is in {kept}") from None
-    finally:
-        stop.clean_up()
+    with work_folder(output) as work:
+        stop.describe = lambda: "stopped; nothing was written"
+        stop.clean_up = lambda: remove(work)
+        try:
+            _embed(job, sentences, work, status)
+        except UserError:
+            log = work / "run" / "error.log"
+            if not log.is_file():
+                raise
+            kept = f"{output}.error.log"
+            write_bytes(str(work), kept, log.read_bytes())
+            raise UserError(f"the job failed: the traceback is in {kept}") from None
+        with new_file(str(work), output) as temporary:
+            write_arrays(temporary, _arrays(job, sentences, work))
     return f"{output}: {len(sentences):,} sentences"
-
-
-def _remove(folder: Path) -> None:
-    """Delete a folder that a thread may still be writing to."""
-    for _ in range(100):  # no more than that: it may be impossible
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
 
 
 def _read(path: str) -> list[str]:
@@ -120,11 +108,14 @@ def _check_keys(sentences: list[str]) -> None:
 def _embed(job: Hdf5Job, sentences: list[str], work: Path, status: Status) -> None:
     """The job, into a folder below `work`; UserError if it does not end well."""
     text = work / "sentences.txt"
-    text.write_text("".join(f"{' '.join(s.split())}\n" for s in sentences), encoding="utf-8")
+    write_bytes(
+        str(work), str(text), "".join(f"{' '.join(s.split())}\n" for s in sentences).encode()
+    )
     model = _model(job, work)
     names = [n for n in output_names(read_weights(model).options) if n.startswith("lstm_outputs")]
     settings = Settings(
         model=model,
+        encoder=ALLENNLP,
         outputs=tuple(names[-1:] if job.layers == "top" else [TOKEN_OUTPUT, *names]),
         tokenizer="whitespace",
         normalize="none",
@@ -152,19 +143,18 @@ def _model(job: Hdf5Job, work: Path) -> str:
     return str(model)
 
 
-def _write(job: Hdf5Job, sentences: list[str], work: Path) -> None:
+def _arrays(job: Hdf5Job, sentences: list[str], work: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The datasets of the file, by name."""
     run = open_run(str(work / "run"))
     rows = zip(*(_vectors(run.rows(name), name) for name in run.settings.outputs), strict=True)
-    with h5py.File(work / "vectors.hdf5", "w") as file:
-        for i, (sentence, layers) in enumerate(zip(sentences, rows, strict=True)):
-            array = layers[-1] if job.layers == "top" else np.stack(layers)
-            if job.layers == "average":
-                array = array.mean(axis=0)
-            name = sentence if job.sentence_keys else str(i)
-            file.create_dataset(name, data=array, dtype="float32")
-        if job.index and not job.sentence_keys:
-            index = {sentence: str(i) for i, sentence in enumerate(sentences)}
-            file.create_dataset(INDEX, (1,), dtype=h5py.string_dtype())[0] = json.dumps(index)
+    for i, (sentence, layers) in enumerate(zip(sentences, rows, strict=True)):
+        array = layers[-1] if job.layers == "top" else np.stack(layers)
+        if job.layers == "average":
+            array = array.mean(axis=0)
+        yield sentence if job.sentence_keys else str(i), array
+    if job.index and not job.sentence_keys:
+        index = {sentence: str(i) for i, sentence in enumerate(sentences)}
+        yield INDEX, np.array([json.dumps(index)], object)
 
 
 def _vectors(rows: Iterator[tuple[np.ndarray, object]], name: str) -> Iterator[np.ndarray]:

@@ -70,7 +70,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         choices=ENCODERS,
         default=d.encoder,
-        help="module: run a TF-Hub module itself, slowly, for checking (default: native)",
+        help="module: run a TF-Hub module itself, slowly, for checking; allennlp: native, but "
+        "tokens <S> and </S> are the boundaries of a sentence (default: native)",
     )
     add_precision(model)
     model.add_argument(

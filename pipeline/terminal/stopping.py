@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: one line, and an end at once."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: one line, and an end at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.process import visible_stderr
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_WITHIN = 20  # seconds; a cluster takes its time to cancel a job
 
 
@@ -29,15 +29,18 @@ class Stopper:
     def __init__(self) -> None:
         self.describe: Callable[[], str] = lambda: "stopped"
         self.clean_up: Callable[[], None] = lambda: None
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Stopper:
-        self._before = {n: signal.getsignal(n) for n in SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        if self._before[signal.SIGHUP] == signal.SIG_IGN:  # by nohup: it is to run on
+            del self._before[signal.SIGHUP]
         self.arm()
         return self
 
     def arm(self) -> None:
         """Answer the signals, also where a library has taken them over."""
-        for number in SIGNALS:
+        for number in self._before:
             signal.signal(number, self._stop)
 
     def __exit__(self, *_: object) -> None:
@@ -45,9 +48,16 @@ class Stopper:
             signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        for answered in self._before:  # a shell that is closed sends more than one
+            signal.signal(answered, signal.SIG_IGN)
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
         shown = os.dup(visible_stderr())
-        os.write(shown, f"{start}elmo-beam: {self.describe()}\n".encode())
+
+        def say(text: str) -> None:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                os.write(shown, text.encode())
+
+        say(f"{start}elmo-beam: {self.describe()}\n")
         # Libraries may complain as they are cut off.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
@@ -55,7 +65,7 @@ class Stopper:
             try:
                 self.clean_up()
             except UserError as error:
-                os.write(shown, f"elmo-beam: {error}\n".encode())
+                say(f"elmo-beam: {error}\n")
 
         cleaning = threading.Thread(target=clean, daemon=True)
         cleaning.start()

@@ -92,6 +92,23 @@ def test_every_output_is_the_oracles(shape: str, text: list[list[str]]) -> None:
         assert_close(vectors, want[name], 1e-5)
 
 
+@cache
+def with_boundary_tokens(memory: int) -> tuple[Encoder, Oracle]:
+    weights = random_weights(SHAPES["as published"])
+    return Encoder(weights, memory, boundary_tokens=True), Oracle(weights, boundary_tokens=True)
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 1])  # 1: no vector is in the cache for long
+@settings(max_examples=20)
+@given(text=texts())
+@example(text=[["<S>", "a", "</S>", "<s>", "<S>"], ["a", "<S>a"], []])
+def test_boundaries_as_tokens(memory: int, text: list[list[str]]) -> None:
+    encoder, oracle = with_boundary_tokens(memory)
+    want = oracle.encode_all(text)
+    for name, vectors in encoder.encode(text, output_names(encoder.options)).items():
+        assert_close(vectors, want[name], 1e-5)
+
+
 @pytest.mark.parametrize("shape", ["as published", "one window per word"])
 def test_a_word_of_any_length_alone(shape: str) -> None:
     """Rows are cut after their longest word; every cut gives what full padding gives."""

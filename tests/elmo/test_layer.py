@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_beam.elmo.encoder.encoder import Encoder
+from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
 from elmo_beam.elmo.keras_layer import ElmoLayer
@@ -254,3 +256,32 @@ def test_what_it_refuses(folder: Folder, tmp_path: Path) -> None:
         ElmoLayer(str(folder), "elmos")
     with refused(tmp_path / "none"):
         ElmoLayer(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parts"),
+    [
+        ("a b", ("`inputs` str",)),
+        (None, ("`inputs` NoneType",)),
+        (5, ("`inputs` int",)),
+        (["a b"], ("`inputs` list",)),
+        (tf.constant("a b"), ("shape []",)),
+        (np.array("a b"), ("shape []",)),
+        (tf.constant([[["a"]]]), ("shape [1, 1, 1]",)),
+        (tf.constant([[1.0]]), ("`inputs` of float32",)),
+        (np.array([1]), ("`inputs` of int64",)),
+        (tf.ragged.constant([["a"], []]), ("`inputs` RaggedTensor", "padded_tokens")),
+        (keras.Input((2, 3), dtype="string"), ("shape [None, 2, 3]",)),
+        (keras.Input((2,)), ("`inputs` of float32",)),
+    ],
+)
+def test_inputs_of_another_kind_are_one_line(
+    folder: Folder, inputs: object, parts: tuple[str, ...]
+) -> None:
+    with refused(*parts, "[batch] or [batch, length]", "tf.constant", kind=ArgumentError):
+        built(folder)(inputs)
+
+
+@cache
+def built(folder: Folder) -> ElmoLayer:
+    return ElmoLayer(str(folder))

@@ -34,7 +34,9 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 class Oracle:
     """A biLM that computes one thing after another, with nothing cached or shared."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, boundary_tokens: bool = False) -> None:
+        """boundary_tokens: <S> and </S> are what stands around a sentence, not characters."""
+        self._named = {"<S>": BEGIN_SENTENCE, "</S>": END_SENTENCE} if boundary_tokens else {}
         self.options = weights.options
         self.arrays = {name: a.astype(np.float64) for name, a in weights.arrays.items()}
 
@@ -98,7 +100,8 @@ class Oracle:
     def encode(self, tokens: Sequence[str]) -> dict[str, np.ndarray]:
         """Every output for one sentence: [tokens, dim], and [dim] for `default`."""
         o = self.options
-        ids = [BEGIN_SENTENCE, *(characters_of(t, o.max_characters) for t in tokens), END_SENTENCE]
+        own = [self._named.get(t) or characters_of(t, o.max_characters) for t in tokens]
+        ids = [BEGIN_SENTENCE, *own, END_SENTENCE]
         inputs = [self.token_vector(characters) for characters in ids]
         forward = [layer[1:-1] for layer in self.direction(0, inputs)]
         backward = [layer[::-1][1:-1] for layer in self.direction(1, inputs[::-1])]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -14,7 +16,7 @@ from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from tests.helpers.command import Ran, elmo_beam, ended, process, random_lines, wait_for
 from tests.helpers.oracle import Oracle
 
-LINES = ["The bank  of the river .", "\tYes /\t", "café \u2028 x"]
+LINES = ["The bank  of the river .", "\tYes /\t", "café \u2028 x", "<S> a </S> <s> </s"]
 WORDS = [line.split() for line in LINES]
 
 
@@ -32,7 +34,7 @@ def command(text: Path, out: Path, model: Path, *flags: object) -> Ran:
 
 def layers(model: Path) -> list[np.ndarray]:
     """By sentence: [3, tokens, dim]."""
-    oracle = Oracle(read_bilm(model))
+    oracle = Oracle(read_bilm(model), boundary_tokens=True)
     found = []
     for words in WORDS:
         vectors = oracle.encode(words)
@@ -47,7 +49,7 @@ def test_the_layers_by_line(text: Path, tmp_path: Path, model: Path, which: str)
     ignored = ("--batch-size", "2", "--cuda-device", "-1", "--vocab-path", "v")
     command(text, out, model, which, *ignored, "--file-friendly-logging").succeeds()
     with h5py.File(out) as file:
-        assert set(file) == {"0", "1", "2", "sentence_to_index"}
+        assert set(file) == {"0", "1", "2", "3", "sentence_to_index"}
         for i, want in enumerate(layers(model)):
             want = {"--all": want, "--top": want[-1], "--average": want.mean(axis=0)}[which]
             assert file[str(i)].dtype == np.float32
@@ -129,11 +131,28 @@ def test_wrong_flags_and_files(text: Path, tmp_path: Path, model: Path) -> None:
     assert not out.exists() and not list(tmp_path.glob(".elmo*"))
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, model: Path, small_disk: Callable[..., Path]
+) -> None:
+    text, disk = tmp_path / "in.txt", small_disk(700)  # room for the vectors, not for the file too
+    text.write_text(random_lines(400))
+    out = disk / "out.hdf5"
+    command(text, out, model, "--all").refuses(f"cannot write {out} (No space left", "free some")
+    assert list(disk.iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
+    command(text, out, model, "--all").succeeds()
+    assert [path.name for path in disk.iterdir()] == ["out.hdf5"]
+
+
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
     text, out = tmp_path / "in.txt", tmp_path / "out.hdf5"
     text.write_text(random_lines(20_000))
-    started = process("elmo", text, out, "--all")
+    started = process(
+        "elmo", text, out, "--all",
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # as not under nohup
+    )  # fmt: skip
     wait_for(lambda: any(tmp_path.glob(".elmo-beam-*/run/blocks/*.json")), 120)
-    started.send_signal(signal.SIGINT)
-    assert ended(started, 5).code == 130
+    started.send_signal(signal.SIGHUP)
+    ran = ended(started, 5)
+    assert (ran.code, ran.complaints) == (129, ["elmo-beam: stopped; nothing was written"])
     assert [p.name for p in tmp_path.iterdir()] == ["in.txt"]

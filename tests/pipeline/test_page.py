@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -94,6 +97,21 @@ def test_a_run_that_was_stopped_before_it_planned_a_new_file(job: Job) -> None:
     job.embed().succeeds()
     (job.out / "_SUCCESS").unlink()
     assert "not complete: run the command again" in page_of(job).text
+
+
+def test_a_full_disk_is_one_line_and_the_page_of_before_is_kept(
+    job: Job, small_disk: Callable[..., Path]
+) -> None:
+    disk = small_disk(300)
+    job = replace(job, out_name=str(disk / "out"))
+    job.file("a.txt", "The bank paid the bank.\n" * 30)
+    job.embed().succeeds()
+    before = page_of(job).text
+    subprocess.run(["dd", "if=/dev/zero", f"of={disk}/filler", "bs=1k", "count=300"], check=False)
+    elmo_beam("report", job.out).refuses(job.out / "report.html", "No space left", "free some")
+    (disk / "filler").unlink()
+    assert Page((job.out / "report.html").read_text(encoding="utf-8")).text == before
+    assert not list(job.out.glob(".tmp/*"))
 
 
 def test_a_folder_that_is_not_a_run(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,28 @@ def test_labels_of_any_number(run: Run, rows: pa.Table) -> None:
     scores = {key: 1 if i == 0 else i / 8 for key, i in labels_of(run, rows).items()}
     found = [label.numpy() for _, label in tf_dataset(run, "default", 50, scores)]
     np.testing.assert_allclose(np.concatenate(found), list(scores.values()))
-    with refused("labels is empty"):
-        tf_dataset(run, "default", 50, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (lambda labels: {}, ("labels is empty",)),
+        (lambda labels: [1], ("`labels` must map",)),
+        (lambda labels: dict(list(labels.items())[:-1]), ("no label for", "every row's key")),
+        (lambda labels: {key: [0] * (n % 2) for key, n in labels.items()}, ("of one shape",)),
+        (lambda labels: dict.fromkeys(labels), ("`labels` must be numbers or strings",)),
+    ],
+)
+def test_labels_that_are_refused_before_anything_is_read(
+    run: Run, rows: pa.Table, change: Callable[[dict[Any, int]], Any], parts: tuple[str, ...]
+) -> None:
+    labels = change(labels_of(run, rows))
+    with refused(*parts):
+        tf_dataset(run, "default", 50, labels)
+    if not isinstance(labels, dict) or len(labels) < 120:
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+        with refused(*parts):
+            torch_dataset(run, "default", labels)
 
 
 def test_a_part_that_is_damaged(written: dict[str, Job], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.helpers.blocks import TINY, tiny_model
 from tests.helpers.refusal import refused
 
 CHOICES = {
-    "encoder": ("native", "module"),
+    "encoder": ("native", "module", "allennlp"),
     "precision": ("float32", "bfloat16"),
     "format": ("parquet", "tfrecord"),
     "dtype": ("float32", "float16"),

@@ -7,8 +7,9 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from sacremoses import MosesTokenizer
 
 from elmo_beam.transforms.inputs.lines import Rejected
 from elmo_beam.transforms.text import Sentence, TextReader, normalize_nfc
@@ -84,6 +85,39 @@ def test_nfc_takes_every_white_space_as_a_space_and_drops_every_other_control() 
 )
 def test_moses_tokens_are_not_escaped(text: str, expected: list[str]) -> None:
     assert tokens(text) == ([expected] if expected else [])
+
+
+# What Moses means by a word of its own, or has removed; and what is near.
+PLACEHOLDERS = """DOTMULTI DOTDOTMULTI DOT MULTI xDOTMULTIx DOTMULTI. THISISPROTECTED000 _ELLIPSIS_
+DOT\0MULTI \x01 @-@ -LRB- #NUMERIC_ONLY# .. ... a..b ...."""
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from([*PLACEHOLDERS.split(), *WORDS.split()]), st.text(CHARACTERS))
+    ),
+    st.sampled_from(["", " "]),
+    st.sampled_from(["en", "fr", "de"]),
+    st.sampled_from(["nfc", "none"]),
+)
+@example(["DOTMULTI", "DOTDOTMULTI..."], " ", "en", "none")
+@example(["DOT\0MULTI"], "", "en", "none")
+def test_moses_keeps_every_character_of_ordinary_text(
+    words: list[str], separator: str, language: str, normalize: str
+) -> None:
+    text = separator.join(words)
+    found = tokens(text, language=language, normalize=normalize)
+    kept = text if normalize == "none" else normalize_nfc(text)
+    want = "".join(c for c in kept if not c.isspace() and c >= " ")  # Moses drops these in any case
+    assert "".join("".join(sentence) for sentence in found) == want
+
+
+@given(st.lists(st.sampled_from([*WORDS.split(), "..", "a...", "...,", "'...'"])))
+@settings(max_examples=30)
+def test_runs_of_dots_are_tokenized_as_moses_does(words: list[str]) -> None:
+    text = " ".join(words)
+    want = MosesTokenizer(lang="en").tokenize(text, escape=False)
+    assert tokens(text) == ([want] if want else [])
 
 
 def test_the_language_changes_what_moses_splits() -> None:

@@ -11,6 +11,7 @@ import pytest
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms import text_encoder
+from elmo_beam.transforms.inference import ElmoTexts
 from elmo_beam.transforms.text import TextReader
 from elmo_beam.transforms.text_encoder import TextEncoder
 from tests.helpers.blocks import make_settings, tiny_model
@@ -103,9 +104,26 @@ def test_any_sequence_of_texts_is_taken_an_empty_one_too(encoder: TextEncoder) -
         assert encoder.encode([], "elmo", show_progress_bar=show) == []
 
 
-def test_a_single_string_is_refused(encoder: TextEncoder) -> None:
-    with pytest.raises(ArgumentError, match="`texts` 'one text' must be a list of strings"):
-        encoder.encode("one text")
+@pytest.mark.parametrize(
+    ("texts", "parts"),
+    [
+        ("one text", ("`texts` 'one text' must be a list of strings", "put it into a list")),
+        (b"one text", ("`texts` b'one text' must be",)),
+        (None, ("`texts` None must be",)),
+        (5, ("`texts` 5 must be",)),
+        (np.array("one text"), ("`texts`", "must be")),
+        (["one", None], ("item 1 is None",)),
+        ([0.5], ("item 0 is 0.5",)),
+        ([["one", "text"]], ("item 0 is ['one', 'text']",)),
+    ],
+)
+def test_what_is_not_texts_is_refused(
+    encoder: TextEncoder, texts: Any, parts: tuple[str, ...]
+) -> None:
+    with refused(*parts, kind=ArgumentError):
+        encoder.encode(texts)
+    with refused(*parts, kind=ArgumentError):
+        list(ElmoTexts().run_inference(texts, encoder))
 
 
 @pytest.mark.parametrize("texts", [TEXTS, []])

@@ -24,7 +24,8 @@ PARTS_VERSION = 1
 class Settings:
     """What a run does to text. All of it but `model` and `memory` is fixed for one output folder.
 
-    model: a handle. encoder: "native", or "module" to run a TF-Hub module itself, for checking.
+    model: a handle. encoder: "native"; "module" to run a TF-Hub module itself, for checking; or
+    "allennlp", native, but tokens <S> and </S> are the boundaries of a sentence.
     precision: of the LSTMs' products, "float32" or "bfloat16". memory: bytes for the vectors of one
     pass through the model. outputs: any of `word_emb`, `lstm_outputs1`, …, `elmo`, `default`.
     format: of the parts, "parquet" or "tfrecord". dtype: of the vectors, "float32" or "float16".
