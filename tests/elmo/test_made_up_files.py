@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
+from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.training.vocabulary import SPECIAL, read_softmax, softmax_bytes
+from tests.helpers.hub_modules import save_variables, variable_name
 from tests.helpers.oracle import random_weights
 from tests.helpers.refusal import refused
 
@@ -25,7 +25,6 @@ OPTIONS = ModelOptions(
     lstm_dim=5, projection_dim=4, n_layers=1, cell_clip=None, proj_clip=None,
     use_skip_connections=False,
 )  # fmt: skip
-NAME = "CNN_proj/W_proj"  # [5, 4]
 
 
 @pytest.fixture
@@ -105,6 +104,55 @@ def test_a_modules_file_that_is_not_regular_is_not_opened(
         read_weights(folder)
 
 
+def test_a_modules_variables_are_not_looked_for_elsewhere(tmp_path: Path) -> None:
+    """TensorFlow's load_checkpoint would follow the path in a file named `checkpoint`."""
+    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "elsewhere"))
+    folder = module_of(tmp_path)
+    (folder / MODULE_FILES[1]).unlink()
+    (folder / "variables" / "variables").mkdir()
+    state = f'model_checkpoint_path: "{tmp_path}/elsewhere"'
+    (folder / "variables" / "variables" / "checkpoint").write_text(state)
+    with refused(folder / MODULE_FILES[1], "No such file"):
+        read_weights(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"bilm/CNN_proj/W_proj": np.zeros((3, 4), np.float32)}, "CNN_proj/W_proj has shape"),
+        ({"bilm/CNN_proj/W_proj": np.full((5, 4), "x")}, "has no numbers"),
+        ({"bilm/CNN_proj/b_proj": None}, "no array CNN_proj/b_proj"),
+        ({"bilm/char_embed": np.zeros((1, 1 << 25), np.float32)}, "not an ELMo"),
+        ({f"bilm/CNN_high_{i}/W_carry": np.zeros(1) for i in range(1025)}, "not be over 1,024"),
+    ],
+    ids=["shape", "strings", "missing", "table", "count"],
+)
+def test_a_modules_variables_are_described_rightly_before_any_is_read(
+    tmp_path: Path, change: dict[str, Any], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = module_of(tmp_path)
+    arrays = {variable_name(name): a for name, a in random_weights(OPTIONS).arrays.items()}
+    arrays = {name: array for name, array in (arrays | change).items() if array is not None}
+    save_variables(folder, arrays)
+    reader = type(tf.train.load_checkpoint(str(folder / "variables" / "variables")))
+    monkeypatch.setattr(reader, "get_tensor", None)
+    with refused(folder, problem):
+        read_weights(folder, "module")
+
+
+def test_a_checkpoint_whose_data_are_cut_off_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = module_of(tmp_path)
+    arrays = random_weights(OPTIONS).arrays
+    save_variables(folder, {variable_name(name): array for name, array in arrays.items()})
+    os.truncate(folder / MODULE_FILES[2], 100)
+    reader = type(tf.train.load_checkpoint(str(folder / "variables" / "variables")))
+    monkeypatch.setattr(reader, "get_tensor", None)
+    with refused(folder, "bytes and holds 100"):
+        read_weights(folder, "module")
+
+
 def test_links_to_regular_files_are_followed(folder: Path, tmp_path: Path) -> None:
     """As the caches of model hubs are made of."""
     digest = read_weights(folder).digest
@@ -120,148 +168,3 @@ def test_a_text_of_a_terabyte_is_not_read(folder: Path, name: str) -> None:
     os.truncate(folder / name, 1 << 40)
     with refused(folder / name, "more than", "bytes"):
         read_all(folder)
-
-
-def replaced(folder: Path, make: Callable[[h5py.File, np.ndarray], Any]) -> Path:
-    """Let `make` put something else in the place of one array."""
-    path = folder / "weights.hdf5"
-    with h5py.File(path, "r+") as file:
-        array = file[NAME][...]
-        del file[NAME]
-        make(file, array)
-    return path
-
-
-def external_link(file: h5py.File, array: np.ndarray) -> None:
-    with h5py.File(Path(file.filename).with_name("other.h5"), "w") as other:
-        other["x"] = array
-    file[NAME] = h5py.ExternalLink("other.h5", "/x")
-
-
-def external_group(file: h5py.File, array: np.ndarray) -> None:
-    with h5py.File(Path(file.filename).with_name("other.h5"), "w") as other:
-        other["W_proj"], other["b_proj"] = array, array[0]
-    del file["CNN_proj"]
-    file["CNN_proj"] = h5py.ExternalLink("other.h5", "/")
-
-
-def soft_link(file: h5py.File, array: np.ndarray) -> None:
-    file["elsewhere"] = array
-    file[NAME] = h5py.SoftLink("/elsewhere")
-
-
-def external_storage(file: h5py.File, array: np.ndarray) -> None:
-    other = Path(file.filename).with_name("secret")
-    other.write_bytes(array.tobytes())
-    file.create_dataset(NAME, array.shape, "f4", external=[(str(other), 0, array.nbytes)])
-
-
-def virtual(file: h5py.File, array: np.ndarray) -> None:
-    other = Path(file.filename).with_name("other.h5")
-    with h5py.File(other, "w") as source:
-        source["x"] = array
-    layout = h5py.VirtualLayout(array.shape, "f4")
-    layout[:] = h5py.VirtualSource(str(other), "x", array.shape)
-    file.create_virtual_dataset(NAME, layout)
-
-
-def integers(file: h5py.File, array: np.ndarray) -> None:
-    file[NAME] = array.astype(np.int32)
-
-
-def a_group(file: h5py.File, array: np.ndarray) -> None:
-    file.create_group(NAME)
-
-
-def no_values(file: h5py.File, array: np.ndarray) -> None:
-    file[NAME] = h5py.Empty("f4")
-
-
-def never_written(file: h5py.File, array: np.ndarray) -> None:
-    file.create_dataset(NAME, array.shape, "f4")
-
-
-def huge_chunk(file: h5py.File, array: np.ndarray) -> None:
-    data = file.create_dataset(
-        NAME, (1 << 13, 1 << 15), "f4", chunks=(1 << 13, 1 << 15), maxshape=(None, None),
-        compression="gzip",
-    )  # fmt: skip
-    data.resize(array.shape)
-
-
-def compressed_twice(file: h5py.File, array: np.ndarray) -> None:
-    filters = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    filters.set_chunk(array.shape)
-    filters.set_deflate(9)
-    filters.set_deflate(9)
-    space = h5py.h5s.create_simple(array.shape)
-    data = h5py.h5d.create(file["CNN_proj"].id, b"W_proj", h5py.h5t.IEEE_F32LE, space, filters)
-    data.write(h5py.h5s.ALL, h5py.h5s.ALL, array)
-
-
-NOT_PLAIN = (
-    external_link,
-    external_group,
-    soft_link,
-    external_storage,
-    virtual,
-    integers,
-    a_group,
-    no_values,
-    never_written,
-    huge_chunk,
-    compressed_twice,
-)
-
-
-@pytest.mark.parametrize("make", NOT_PLAIN)
-def test_only_plain_datasets_of_the_file_itself_are_weights(
-    folder: Path, make: Callable[[h5py.File, np.ndarray], Any]
-) -> None:
-    path = replaced(folder, make)
-    with refused(path, "CNN_proj/", "is not a plain dataset"):
-        read_weights(folder)
-
-
-@pytest.mark.parametrize(
-    "storage",
-    [
-        {"chunks": (2, 2)},
-        {"compression": "gzip", "shuffle": True, "fletcher32": True},
-        {"compression": "lzf"},
-        {"maxshape": (None, None)},
-        {"dtype": "f8"},
-    ],
-    ids=str,
-)
-def test_other_ways_to_store_an_array_are_read(folder: Path, storage: dict[str, Any]) -> None:
-    digest = read_weights(folder).digest
-    replaced(folder, lambda file, array: file.create_dataset(NAME, data=array, **storage))
-    assert read_weights(folder).digest == digest
-
-
-def test_zeros_compressed_as_far_as_they_go_are_read(folder: Path) -> None:
-    zeros = np.zeros((2 * OPTIONS.projection_dim, 1 << 20), np.float32)
-    with h5py.File(folder / "softmax.hdf5", "w") as file:
-        file.create_dataset("W", data=zeros.reshape(-1, 4), compression="gzip", chunks=(1 << 20, 4))
-        file["b"] = np.zeros(zeros.size // 4, np.float32)
-    words = [*SPECIAL, *map(str, range(zeros.size // 4 - len(SPECIAL)))]
-    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
-    read_all(folder)
-
-
-def test_an_array_of_gigabytes_in_a_small_file_is_not_read(folder: Path) -> None:
-    """Its shape is wrong, and is compared first; or right by its options, and the data lack."""
-    path = replaced(folder, lambda file, _: file.create_dataset(NAME, (1 << 20, 1 << 20), "f4"))
-    assert path.stat().st_size < 100_000
-    with refused(path, NAME):
-        read_weights(folder)
-    options = json.loads((folder / "options.json").read_text())
-    options["lstm"] |= {"dim": 8_000, "projection_dim": 8_000}
-    (folder / "options.json").write_text(json.dumps(options))
-    cell = "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
-    with h5py.File(path, "r+") as file:
-        del file[cell]
-        file.create_dataset(cell, (16_000, 32_000), "f4", chunks=(16_000, 1), compression="gzip")
-    with refused(path, cell, "2,048,000,000 bytes"):
-        read_bilm(folder)
