@@ -27,12 +27,14 @@ def check_regular(path: Path) -> int:
 
 def read_regular(path: Path, most: int) -> bytes:
     """The content of a regular file of at most `most` bytes; UserError otherwise."""
-    check_regular(path)
+    too_long = UserError(f"{path} has more than {most:,} bytes, as no ELMo's has: fetch it again")
+    if check_regular(path) > most:
+        raise too_long
     try:
         with path.open("rb") as file:
-            data = file.read(most + 1)
+            data = file.read(most + 1)  # files of /proc do not know their size
     except OSError as error:
         raise UserError(f"cannot read {path} ({cause_of(error)}): fetch the model again") from None
     if len(data) > most:
-        raise UserError(f"{path} has more than {most:,} bytes, as no ELMo's has: fetch it again")
+        raise too_long
     return data

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
+from elmo_beam.elmo.formats.hub_module import HubModule
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.training.vocabulary import SPECIAL, read_softmax, softmax_bytes
 from tests.helpers.hub_modules import save_variables, variable_name
@@ -104,6 +105,17 @@ def test_a_modules_file_that_is_not_regular_is_not_opened(
         read_weights(folder)
 
 
+@pytest.mark.parametrize("make", IRREGULAR)
+def test_a_modules_graph_that_is_not_regular_is_not_opened(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    folder = module_of(tmp_path)
+    (folder / "saved_model.pb").unlink()
+    make(folder / "saved_model.pb")
+    with refused(folder / "saved_model.pb", "not a regular file"):
+        HubModule(folder, OPTIONS)
+
+
 def test_a_modules_variables_are_not_looked_for_elsewhere(tmp_path: Path) -> None:
     """TensorFlow's load_checkpoint would follow the path in a file named `checkpoint`."""
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "elsewhere"))
@@ -122,7 +134,7 @@ def test_a_modules_variables_are_not_looked_for_elsewhere(tmp_path: Path) -> Non
         ({"bilm/CNN_proj/W_proj": np.zeros((3, 4), np.float32)}, "CNN_proj/W_proj has shape"),
         ({"bilm/CNN_proj/W_proj": np.full((5, 4), "x")}, "has no numbers"),
         ({"bilm/CNN_proj/b_proj": None}, "no array CNN_proj/b_proj"),
-        ({"bilm/char_embed": np.zeros((1, 1 << 25), np.float32)}, "not an ELMo"),
+        ({"bilm/char_embed": np.zeros((100, 4), np.float32)}, "not an ELMo"),
         ({f"bilm/CNN_high_{i}/W_carry": np.zeros(1) for i in range(1025)}, "not be over 1,024"),
     ],
     ids=["shape", "strings", "missing", "table", "count"],
@@ -168,3 +180,10 @@ def test_a_text_of_a_terabyte_is_not_read(folder: Path, name: str) -> None:
     os.truncate(folder / name, 1 << 40)
     with refused(folder / name, "more than", "bytes"):
         read_all(folder)
+
+
+def test_a_graph_of_a_terabyte_is_not_read(tmp_path: Path) -> None:
+    folder = module_of(tmp_path)
+    os.truncate(folder / "saved_model.pb", 1 << 40)
+    with refused(folder / "saved_model.pb", "more than", "bytes"):
+        HubModule(folder, OPTIONS)

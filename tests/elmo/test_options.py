@@ -8,9 +8,10 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.options import ModelOptions, parse_options
 from tests.helpers.refusal import refused
 
@@ -179,7 +180,7 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("char_cnn.n_highway", False, "False"),
         ("char_cnn.n_highway", "", "''"),
         ("char_cnn.n_highway", 1 << 24, "not be over 1,024"),
-        ("char_cnn.filters", [[1, 1]] * 100_000, "not be over 1,024"),
+        ("char_cnn.filters", [[1, 1]] * 1025, "not be over 1,024"),
         ("char_cnn.filters", [[True, 4]], "True"),
         ("char_cnn.max_characters_per_token", 4097, "not be over 4,096"),
         ("char_cnn.n_highway", 1.5, ""),
@@ -219,6 +220,25 @@ def test_a_number_that_only_python_reads_is_refused(path: str, number: str) -> N
     text = json.dumps(document(path, "the number")).replace('"the number"', number)
     with refused("the/options.json"):
         parse_options(text, "the/options.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+PATHS = [f"{group}.{field}" for group, own in GOOGLE_ELMO.items() for field in own]
+
+
+@settings(max_examples=50)
+@given(path=st.sampled_from(PATHS), value=JSON)
+def test_any_value_of_any_field_is_read_or_refused(path: str, value: object) -> None:
+    try:
+        options = parse(document(path, value))
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert parse(options.to_json()) == options
 
 
 def test_a_model_ten_times_as_large_as_any_published_is_not_refused() -> None:
