@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from elmo_beam.elmo.arguments import check_choice, path_text
+from elmo_beam.elmo.arguments import check_bool, check_choice, path_text
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, read_weights
@@ -43,6 +43,7 @@ class ElmoLayer(keras.layers.Layer):
         output: str = "elmo",
         trainable: str | bool = "mix",
         options: dict[str, Any] | None = None,
+        trust_model: bool = False,
         **kwargs: Any,
     ) -> None:
         """Read the weights and make them the layer's own.
@@ -50,13 +51,15 @@ class ElmoLayer(keras.layers.Layer):
         model: a handle, as for `load_encoder`. output: one of the model's outputs. trainable: "mix"
         (each layer's share in `elmo`, and its scale), "all" (the biLM too) or False. options: for
         Keras, which rebuilds a saved layer from them and then loads its weights, so that the model
-        itself is no longer needed. Raises UserError.
+        itself is no longer needed. trust_model: as for `load_encoder`; it is not saved. Raises
+        UserError.
         """
         check_choice("trainable", trainable, TRAINABLE)
+        check_bool("trust_model", trust_model)
         super().__init__(trainable=bool(trainable), **kwargs)
         self.model = path_text("model", model)
         self.output_name, self.trains = output, trainable
-        self.options, arrays = _options_and_arrays(self.model, options)
+        self.options, arrays = _options_and_arrays(self.model, options, trust_model)
         checked_outputs(self.options, [output], "output")
         self.supports_masking = True
         self.arrays = {
@@ -132,14 +135,14 @@ class ElmoLayer(keras.layers.Layer):
 
 
 def _options_and_arrays(
-    model: str, options: dict[str, Any] | None
+    model: str, options: dict[str, Any] | None, trust_model: bool
 ) -> tuple[ModelOptions, dict[str, np.ndarray]]:
     """A new layer's, from its model; a saved layer's options, with arrays if the model is there.
 
     A layer that is cloned rather than loaded starts from the model's arrays as the first one did.
     """
     if options is None:
-        weights = read_weights(model)
+        weights = read_weights(model, trust_model=trust_model)
         return weights.options, weights.arrays
     saved = parse_options(json.dumps(options), "the saved layer's options")
     try:

@@ -34,13 +34,14 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
         tokenizer: str = "moses",
         language: str = "en",
         max_tokens: int = 5000,
+        trust_model: bool = False,
         min_batch_size: int | None = None,
         max_batch_size: int | None = 2048,
     ) -> None:
         """model: a handle that every worker must reach; output: any that the model has.
 
-        tokenizer, language, max_tokens: as for `TextEncoder`. Batch sizes are in texts: larger
-        batches are faster. Raises ArgumentError.
+        tokenizer to trust_model: as for `TextEncoder`. Batch sizes are in texts: larger batches are
+        faster. Raises ArgumentError.
         """
         super().__init__(min_batch_size=min_batch_size, max_batch_size=max_batch_size)
         check_output_names([output], "output")
@@ -49,6 +50,7 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
             "tokenizer": tokenizer,
             "language": language,
             "max_tokens": max_tokens,
+            "trust_model": trust_model,
         }
         text_encoder_settings(self._model, **self._arguments)  # refuse them here, not on a worker
 

@@ -36,6 +36,7 @@ def check_settings(settings: Settings) -> None:
         raise ArgumentError(f"`settings` {s!r} must be Settings")
     check_text_settings(s)
     path_text("model", s.model)
+    check_bool("trust_model", s.trust_model)
     check_output_names(s.outputs)
     check_choice("encoder", s.encoder, ENCODERS)
     check_choice("precision", s.precision, PRECISIONS)
@@ -90,7 +91,7 @@ def resolved(settings: Settings) -> Settings:
     model = settings.model
     if model != DEFAULT_MODEL and not is_remote(model):
         model = os.path.abspath(model)
-    weights = read_weights(model, settings.encoder)
+    weights = read_weights(model, settings.encoder, trust_model=settings.trust_model)
     return replace(
         settings,
         model=model,

@@ -75,7 +75,13 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
         s = self._settings
         with user_errors_marked():
             return load_sentence_encoder(
-                s.model, s.encoder, s.memory, s.model_options, s.digest, s.precision
+                s.model,
+                s.encoder,
+                s.memory,
+                s.model_options,
+                s.digest,
+                s.precision,
+                s.trust_model,
             )
 
     def run_inference(

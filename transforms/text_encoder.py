@@ -40,12 +40,14 @@ class TextEncoder:
         language: str = "en",
         max_tokens: int = 5000,
         precision: str = "float32",
+        trust_model: bool = False,
     ) -> None:
         """Load the model, which takes some seconds.
 
         model: a handle: `default`, a folder, or a TF-Hub URL. tokenizer: "moses", for `language`,
         or "whitespace". Tokens beyond max_tokens are left out. precision: "float32" or "bfloat16".
-        Raises UserError if the model cannot be read, and ArgumentError for a wrong argument.
+        trust_model: let a module's graph run whatever its ops do. Raises UserError if the model
+        cannot be read, and ArgumentError for a wrong argument.
         """
         settings = text_encoder_settings(
             model,
@@ -53,9 +55,10 @@ class TextEncoder:
             language=language,
             max_tokens=max_tokens,
             precision=precision,
+            trust_model=trust_model,
         )
         self._reader = TextReader(settings)
-        self._encoder = load_encoder(model, precision=precision)
+        self._encoder = load_encoder(model, precision=precision, trust_model=trust_model)
 
     def dim(self, output: str = SENTENCE_OUTPUT) -> int:
         """The width of an output's vectors; ArgumentError if the model lacks it."""

@@ -1,7 +1,8 @@
 """The published layout: a folder with options.json and one HDF5 file of weights.
 
 It is that of allenai/bilm-tf (`dump_weights`), which AllenNLP reads too: arrays named as in
-`ModelOptions.shapes()`, the character table without its padding row.
+`ModelOptions.shapes()`, the character table without its padding row. Both put a row of zeros before
+that table as they read it; here a file that has the row already, as some exports do, is read too.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from typing import Any
 import h5py
 import numpy as np
 
-from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.formats.model_format import ModelFormat
-from elmo_beam.elmo.model.options import ModelOptions, parse_options
-from elmo_beam.elmo.model.weights import Weights, checked_weights
+from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
+from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
+from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, parse_options
+from elmo_beam.elmo.model.weights import Weights, check_shapes, checked_weights
 
 
 def read_bilm(folder: Path) -> Weights:
     """Weights from a folder in the published layout; UserError says what is wrong with it."""
     options_file = folder / "options.json"
-    if not options_file.is_file():
+    if not options_file.exists():
         raise UserError(f"no options.json in model folder {folder}: it belongs beside the weights")
-    options = parse_options(options_file.read_bytes(), str(options_file))
+    options = parse_options(read_regular(options_file, MOST_OPTIONS), str(options_file))
     path = _weights_file(folder)
     return checked_weights(options, _read_arrays(path, options), str(path))
 
@@ -42,20 +45,21 @@ def _weights_file(folder: Path) -> Path:
 
 
 def _read_arrays(path: Path, options: ModelOptions) -> dict[str, np.ndarray]:
-    try:
-        with h5py.File(path, "r") as file:
-            arrays = {
-                name: np.asarray(file[name], np.float32)
-                for name in options.shapes()
-                if name in file
-            }
-    except Exception as error:  # of a damaged file h5py raises anything
+    shapes = options.shapes()
+    with plain_datasets(path, shapes) as datasets:
+        found = {name: dataset.shape for name, dataset in datasets.items()}
+        padded = found.get("char_embed") == shapes["char_embed"]
+        if not padded:
+            shapes["char_embed"] = (N_CHARACTERS - 1, options.char_dim)
+        check_shapes(shapes, found, str(path))
+        arrays = {name: np.asarray(dataset, np.float32) for name, dataset in datasets.items()}
+    if not padded:
+        arrays["char_embed"] = np.pad(arrays["char_embed"], [(1, 0), (0, 0)])
+    elif arrays["char_embed"][0].any():
         raise UserError(
-            f"cannot read weights {path} ({cause_of(error)}): fetch the file again"
-        ) from None
-    if "char_embed" in arrays and arrays["char_embed"].ndim == 2:
-        padding = np.zeros((1, arrays["char_embed"].shape[1]), np.float32)
-        arrays["char_embed"] = np.concatenate([padding, arrays["char_embed"]])
+            f"{path}: char_embed has {N_CHARACTERS} rows, and the first is not the padding row of "
+            f"zeros: it must have {N_CHARACTERS - 1}, or that row before them"
+        )
     return arrays
 
 
@@ -84,4 +88,4 @@ def weights_bytes(weights: Weights) -> bytes:
     return data.getvalue()
 
 
-FORMAT = ModelFormat(read=lambda folder, options: read_bilm(folder))
+FORMAT = ModelFormat(read=lambda folder, options, trust_model: read_bilm(folder))

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elmo_beam.elmo.arguments import check_count, path_text
+from elmo_beam.elmo.arguments import check_bool, check_count, path_text
 from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import ArgumentError, UserError
@@ -51,33 +51,43 @@ def model_folder(handle: StrPath) -> Path:
 
 
 def read_weights(
-    handle: StrPath, encoder: str = "native", options: ModelOptions | None = None
+    handle: StrPath,
+    encoder: str = "native",
+    options: ModelOptions | None = None,
+    trust_model: bool = False,
 ) -> Weights:
     """The weights of a handle's model.
 
     encoder: "module" leaves out the comparison of a module with the native encoder. options: a
-    module's, if they are known already. Raises UserError.
+    module's, if they are known already. trust_model: let a module's graph run whatever its ops do.
+    Raises UserError.
     """
     folder = model_folder(handle)
     if encoder == "module":
         return _own_encoder(handle, folder).read(folder)
-    return _format_of(folder).read(folder, options)
+    return _format_of(folder).read(folder, options, trust_model)
 
 
 def load_encoder(
-    handle: StrPath = DEFAULT_MODEL, *, memory: int = DEFAULT_MEMORY, precision: str = "float32"
+    handle: StrPath = DEFAULT_MODEL,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    precision: str = "float32",
+    trust_model: bool = False,
 ) -> Encoder:
     """The native encoder for a model: lists of tokens in, vectors out.
 
     handle: `default`, a folder, or the URL of a TF-Hub module. memory: bytes that the vectors of
-    one pass through the model may take. precision: "float32" or "bfloat16". Raises UserError if the
-    model cannot be read or this processor lacks the precision.
+    one pass through the model may take. precision: "float32" or "bfloat16". trust_model: let a
+    module's graph run whatever its ops do. Raises UserError if the model cannot be read or this
+    processor lacks the precision.
     """
     from elmo_beam.elmo.encoder.encoder import Encoder
 
     check_count("memory", memory)
     check_precision(precision)
-    return Encoder(read_weights(handle), memory, precision)
+    check_bool("trust_model", trust_model)
+    return Encoder(read_weights(handle, trust_model=trust_model), memory, precision)
 
 
 def load_sentence_encoder(
@@ -87,15 +97,16 @@ def load_sentence_encoder(
     options: ModelOptions | None = None,
     digest: str | None = None,
     precision: str = "float32",
+    trust_model: bool = False,
 ) -> SentenceEncoder:
-    """The encoder of a handle's model, ready to run.
+    """The encoder of a handle's model, ready to run. trust_model: as for `load_encoder`.
 
     encoder: one of `ENCODERS`; "allennlp" is the native one, to which tokens <S> and </S> are the
     boundaries of a sentence. Raises UserError if the weights' digest is not `digest`, or this
     processor lacks `precision`.
     """
     check_precision(precision)
-    weights = read_weights(handle, encoder, options)
+    weights = read_weights(handle, encoder, options, trust_model)
     if digest is not None and weights.digest != digest:
         raise UserError(
             f"model {handle} is not the same here ({weights.digest[:12]}) as where the command "
@@ -103,7 +114,7 @@ def load_sentence_encoder(
         )
     if encoder == "module":
         folder = model_folder(handle)
-        return _own_encoder(handle, folder).load(folder, weights.options, memory)
+        return _own_encoder(handle, folder).load(folder, weights.options, memory, trust_model)
     from elmo_beam.elmo.encoder.encoder import Encoder
 
     return Encoder(weights, memory, precision, boundary_tokens=encoder == ALLENNLP)
@@ -111,7 +122,7 @@ def load_sentence_encoder(
 
 def _format_of(folder: Path) -> ModelFormat:
     for file, module in MODEL_FORMATS.items():
-        if (folder / file).is_file():
+        if (folder / file).exists():
             found: ModelFormat = import_module(module).FORMAT
             return found
     expected = " or ".join(MODEL_FORMATS)

@@ -1,12 +1,13 @@
 """TF-Hub ELMo modules (google/elmo/1..3 and others of their format): resolve, read, run.
 
 Their `tokens` signature takes padded tokens and lengths. `default` is computed here from `elmo`,
-since modules v1 and v2 averaged it over the padding too.
+since modules v1 and v2 averaged it over the padding too. What runs of a module's graph is taken out
+and checked in `hub_graph.py`, unless the user trusts the module's maker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,24 @@ from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.node_vectors import sentence_means
 from elmo_beam.elmo.encoder.passes import Encoded, in_order
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.formats.checkpoint import Checkpoint
+from elmo_beam.elmo.formats.hub_graph import SIGNATURE, TokensSignature, cannot_run
 from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
-from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions
-from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_names
-from elmo_beam.elmo.model.weights import MIX_SCALING, MIX_WEIGHTS, Weights, checked_weights
+from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, checked_options
+from elmo_beam.elmo.model.outputs import (
+    SENTENCE_OUTPUT,
+    checked_outputs,
+    output_dim,
+    output_names,
+)
+from elmo_beam.elmo.model.weights import (
+    MIX_SCALING,
+    MIX_WEIGHTS,
+    Weights,
+    check_shapes,
+    checked_weights,
+    expected_shapes,
+)
 from elmo_beam.elmo.process import quiet_stderr
 from elmo_beam.elmo.sentences import Sentences
 
@@ -49,19 +64,21 @@ def resolve_module(url: str) -> Path:
         ) from None
 
 
-def read_module(folder: Path, options: ModelOptions | None = None) -> Weights:
+def read_module(
+    folder: Path, options: ModelOptions | None = None, trust_model: bool = False
+) -> Weights:
     """Weights from a module's checkpoint.
 
     options: the one of `ModelOptions.variants()` that the module is; without it, the one whose
-    native encoder gives the module's own vectors on a few sentences. Raises UserError if the folder
-    is not an ELMo module, or no variant agrees within 1e-4.
+    native encoder gives the module's own vectors on a few sentences, for which the module runs;
+    trust_model: as for `HubModule`. Raises UserError if the folder is not an ELMo module, or no
+    variant agrees within 1e-4.
     """
-    arrays = _read_checkpoint(folder)
+    weights = read_unchecked(folder, options)
     if options is not None:
-        return checked_weights(options, arrays, str(folder))
-    weights = checked_weights(_options_of(arrays, folder), arrays, str(folder))
+        return weights
     candidates = [Weights(variant, weights.arrays) for variant in weights.options.variants()]
-    module = HubModule(folder, weights.options)
+    module = HubModule(folder, weights.options, trust_model=trust_model)
     expected = module.encode(CHECK_SENTENCES)
     best, difference = candidates[0], np.inf
     for candidate in candidates:
@@ -77,30 +94,31 @@ def read_module(folder: Path, options: ModelOptions | None = None) -> Weights:
     )
 
 
-def read_unchecked(folder: Path) -> Weights:
-    """Weights for the digest of a module that runs itself; what no array tells is google/elmo's."""
-    arrays = _read_checkpoint(folder)
-    return checked_weights(_options_of(arrays, folder), arrays, str(folder))
-
-
-def _read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
-    """The checkpoint's arrays, by their names in the published layout."""
-    try:
-        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-        keys = reader.get_variable_to_shape_map()
-        arrays = {
-            _published_name(key): np.asarray(reader.get_tensor(key), np.float32)
-            for key in keys
-            if key.startswith("bilm/") or key in (MIX_WEIGHTS, MIX_SCALING)
-        }
-    except Exception as error:  # of a cut file the reader raises anything
-        raise UserError(
-            f"cannot read the variables of module {folder} ({cause_of(error)}): fetch the module "
-            "again"
-        ) from None
-    if "char_embed" not in arrays:
+def read_unchecked(folder: Path, options: ModelOptions | None = None) -> Weights:
+    """Weights from a module's checkpoint; without options, what no array tells is google/elmo's."""
+    checkpoint = Checkpoint(folder / "variables" / "variables")
+    keys = {
+        _published_name(key): key
+        for key in checkpoint.shapes
+        if key.startswith("bilm/") or key in (MIX_WEIGHTS, MIX_SCALING)
+    }
+    shapes = {name: checkpoint.shapes[key] for name, key in keys.items()}
+    if "char_embed" not in shapes:
         raise UserError(f"module {folder} is not an ELMo: its variables have no bilm/char_embed")
-    return arrays
+    if options is None:
+        options = _options_of(shapes, folder)
+    expected = expected_shapes(options)
+    mix = {name: expected[name] for name in (MIX_WEIGHTS, MIX_SCALING)}  # a module may have none
+    without_padding = (N_CHARACTERS - 1, options.char_dim)
+    if shapes["char_embed"] == without_padding:
+        expected["char_embed"] = without_padding
+    check_shapes(expected, {**mix, **shapes}, str(folder))
+    chosen = {name: keys[name] for name in expected if name in keys}
+    read = checkpoint.read(chosen.values())
+    arrays = {name: np.asarray(read[key], np.float32) for name, key in chosen.items()}
+    if expected["char_embed"] == without_padding:
+        arrays["char_embed"] = np.pad(arrays["char_embed"], [(1, 0), (0, 0)])
+    return checked_weights(options, arrays, str(folder))
 
 
 def _published_name(key: str) -> str:
@@ -112,24 +130,25 @@ def _published_name(key: str) -> str:
     return name
 
 
-def _options_of(arrays: dict[str, np.ndarray], folder: Path) -> ModelOptions:
-    """The shape that the arrays have; what they do not tell is as in google/elmo."""
+def _options_of(shapes: Mapping[str, tuple[int, ...]], folder: Path) -> ModelOptions:
+    """The options that arrays of these shapes have; what they do not tell is as in google/elmo."""
 
     def count(pattern: str) -> int:
         i = 0
-        while pattern.format(i) in arrays:
+        while pattern.format(i) in shapes:
             i += 1
         return i
 
     try:
-        filters = [arrays[f"CNN/W_cnn_{i}"].shape for i in range(count("CNN/W_cnn_{}"))]
+        filters = [shapes[f"CNN/W_cnn_{i}"] for i in range(count("CNN/W_cnn_{}"))]
         cell = "RNN_0/RNN/MultiRNNCell/Cell{}/LSTMCell/W_0"
-        two_projections, gates = arrays[cell.format(0)].shape
-        if arrays["char_embed"].shape[0] != N_CHARACTERS or not filters:
+        two_projections, gates = shapes[cell.format(0)]
+        n_characters, char_dim = shapes["char_embed"]
+        if n_characters not in (N_CHARACTERS - 1, N_CHARACTERS) or not filters:
             raise ValueError("not the character CNN of ELMo")
-        return ModelOptions(
+        options = ModelOptions(
             filters=tuple((shape[1], shape[3]) for shape in filters),
-            char_dim=arrays["char_embed"].shape[1],
+            char_dim=char_dim,
             activation="relu",
             n_highway=count("CNN_high_{}/W_carry"),
             max_characters=50,
@@ -142,25 +161,27 @@ def _options_of(arrays: dict[str, np.ndarray], folder: Path) -> ModelOptions:
         )
     except (KeyError, ValueError, IndexError) as error:
         raise UserError(f"module {folder} is not an ELMo: {error} in its variables") from None
+    return checked_options(options, f"module {folder} is not an ELMo")
 
 
 class HubModule:
     """A module run through its own `tokens` signature, in plain padded batches: for checking."""
 
-    def __init__(self, folder: Path, options: ModelOptions, memory: int = DEFAULT_MEMORY) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: ModelOptions,
+        memory: int = DEFAULT_MEMORY,
+        trust_model: bool = False,
+    ) -> None:
+        """trust_model: let TensorFlow's loader run all of the module's graph, whatever it does.
+
+        Without it, the signature's ops must be harmless. Raises UserError if there is no such
+        signature, or an op that is not.
+        """
         self.options = options
-        self._memory = memory
-        with quiet_stderr():
-            import tensorflow_hub
-        try:
-            with quiet_stderr():
-                self._module = tensorflow_hub.load(str(folder), tags=[])
-            self._tokens = self._module.signatures["tokens"]
-        except Exception as error:  # the loader raises anything; the user needs one line
-            raise UserError(
-                f"cannot run {folder} as a TF-Hub ELMo module ({cause_of(error)}): it must have "
-                "the signature `tokens` of google/elmo"
-            ) from None
+        self._folder, self._memory = folder, memory
+        self._tokens = _trusted(folder) if trust_model else TokensSignature(folder)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
         """Every token output of the module for lists of tokens, float32 [tokens, dim]."""
@@ -195,22 +216,50 @@ class HubModule:
         longest = max(map(len, real), default=1)
         padded = [row + [""] * (longest - len(row)) for row in real] or [[""]]
         lengths = [len(row) for row in real] or [1]
-        result = self._tokens(
-            tokens=tf.constant([[t.encode("utf-8", "ignore") for t in row] for row in padded]),
-            sequence_len=tf.constant(lengths, tf.int32),
-        )
+        given = tf.constant([[t.encode("utf-8", "ignore") for t in row] for row in padded])
+        try:
+            result = self._tokens(tokens=given, sequence_len=tf.constant(lengths, tf.int32))
+        except tf.errors.OpError as error:
+            raise cannot_run(self._folder, error) from None
         mask = np.arange(longest) < np.array(lengths)[:, np.newaxis]
         if not real:
             mask[:] = False
         vectors = {}
         for name in names:
             source = "elmo" if name == SENTENCE_OUTPUT else name
-            vectors[name] = result[source].numpy()[mask]
+            vectors[name] = self._output(result, source, mask.shape)[mask]
             if name == SENTENCE_OUTPUT:
                 vectors[name] = sentence_means(vectors[name], sentences.offsets)
         steps = 2 * len(sentences.ids)
         padded_steps = 2 * longest * len(real)
         return Encoded(rows, vectors, steps, padded_steps, 0, 0)
+
+    def _output(
+        self, result: Mapping[str, tf.Tensor], name: str, shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """float32 [batch, length, dim]."""
+        expected = (*shape, output_dim(self.options, name))
+        if name not in result or result[name].dtype != tf.float32:
+            raise cannot_run(self._folder, ValueError(f"it gives no float32 {name}"))
+        if result[name].shape != expected:
+            found = f"{name} has shape {list(result[name].shape)}, not {list(expected)}"
+            raise cannot_run(self._folder, ValueError(found))
+        array: np.ndarray = result[name].numpy()
+        return array
+
+
+def _trusted(folder: Path) -> Callable[..., Mapping[str, tf.Tensor]]:
+    """The signature as TensorFlow's own loader gives it, which runs the whole module."""
+    try:
+        with quiet_stderr():
+            import tensorflow_hub
+
+            module = tensorflow_hub.load(str(folder), tags=[])
+        module.signatures[SIGNATURE]
+    except Exception as error:  # the loader raises anything; the user needs one line
+        raise cannot_run(folder, error) from None
+    # Not the signature itself, which does not keep its module's variables.
+    return lambda **inputs: module.signatures[SIGNATURE](**inputs)
 
 
 FORMAT = ModelFormat(read=read_module, own_encoder=OwnEncoder(read_unchecked, HubModule))

@@ -16,20 +16,23 @@ class OwnEncoder:
     """How a model is run by code that came with it: slow, and for checking ours.
 
     read: its weights, for their digest, without comparing the two encoders. load: the encoder, from
-    the folder, the options and the memory that one pass may take, in bytes.
+    the folder, the options, the memory that one pass may take, in bytes, and whether the user
+    trusts the model's maker; without that, code that may reach more than the model is refused.
     """
 
     read: Callable[[Path], Weights]
-    load: Callable[[Path, ModelOptions, int], SentenceEncoder]
+    load: Callable[[Path, ModelOptions, int, bool], SentenceEncoder]
 
 
 @dataclass(frozen=True)
 class ModelFormat:
     """How a folder of one format is read.
 
-    read: its weights. Takes the folder, and the options if they are known from an earlier reading,
-    so that they need not be worked out again; raises UserError, saying what is wrong.
+    read: its weights. Takes the folder, the options if they are known from an earlier reading, so
+    that they need not be worked out again, and whether the user trusts the model's maker; without
+    that, nothing of the folder may run that could reach more than the model. Raises UserError,
+    saying what is wrong.
     """
 
-    read: Callable[[Path, ModelOptions | None], Weights]
+    read: Callable[[Path, ModelOptions | None, bool], Weights]
     own_encoder: OwnEncoder | None = None

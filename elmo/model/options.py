@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
+from reprlib import repr as shortened
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
@@ -11,7 +13,11 @@ from elmo_beam.elmo.errors import UserError
 N_CHARACTERS = (
     262  # 256 bytes, <S>, </S>, word begin, word end, word padding, and row 0 for no word
 )
+# Far more than any ELMo has, but few enough that a damaged or made-up file is refused at once.
 MAX_SIZE = 1 << 24  # of any one dimension
+MAX_COUNT = 1 << 10  # of layers, of highway layers and of pairs of filters
+MAX_CHARACTERS = 1 << 12  # of a token
+MAX_PARAMETERS = 1 << 32  # 16 GiB of float32; google/elmo has 93.6 M
 ACTIVATIONS = ("relu", "tanh")
 FORGET_BIAS = 1.0  # added to every LSTM cell's forget gate, beside its own bias
 
@@ -122,21 +128,19 @@ def parse_options(text: str | bytes, source: str) -> ModelOptions:
     try:
         document = json.loads(text)
         cnn, lstm = document["char_cnn"], document["lstm"]
-        return _checked(
-            ModelOptions(
-                filters=tuple((_whole(width), _whole(n)) for width, n in cnn["filters"]),
-                char_dim=_whole(cnn["embedding"]["dim"]),
-                activation=cnn["activation"],
-                n_highway=_whole(cnn.get("n_highway") or 0),
-                max_characters=_whole(cnn["max_characters_per_token"]),
-                lstm_dim=_whole(lstm["dim"]),
-                projection_dim=_whole(lstm["projection_dim"]),
-                n_layers=_whole(lstm.get("n_layers", 1)),
-                cell_clip=_clip(lstm.get("cell_clip")),
-                proj_clip=_clip(lstm.get("proj_clip")),
-                use_skip_connections=_flag(lstm.get("use_skip_connections")),
-            ),
-            source,
+        n_highway = cnn.get("n_highway")
+        options = ModelOptions(
+            filters=tuple((_whole(width), _whole(n)) for width, n in cnn["filters"]),
+            char_dim=_whole(cnn["embedding"]["dim"]),
+            activation=cnn["activation"],
+            n_highway=0 if n_highway is None else _whole(n_highway),
+            max_characters=_whole(cnn["max_characters_per_token"]),
+            lstm_dim=_whole(lstm["dim"]),
+            projection_dim=_whole(lstm["projection_dim"]),
+            n_layers=_whole(lstm.get("n_layers", 1)),
+            cell_clip=_clip(lstm.get("cell_clip")),
+            proj_clip=_clip(lstm.get("proj_clip")),
+            use_skip_connections=_flag(lstm.get("use_skip_connections")),
         )
     except KeyError as error:
         raise UserError(
@@ -146,12 +150,13 @@ def parse_options(text: str | bytes, source: str) -> ModelOptions:
         raise UserError(
             f"{source} is not the options.json of an ELMo model ({error}): check the file"
         ) from None
+    return checked_options(options, source)
 
 
 def _whole(value: Any) -> int:
     """A size that some model could have; `2.5` is refused rather than rounded."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_SIZE:
-        raise ValueError(f"{value!r} is not a size")
+        raise ValueError(f"{shortened(value)} is not a size")
     return value
 
 
@@ -159,18 +164,19 @@ def _clip(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
-        raise ValueError(f"{value!r} is not a clip: clips must be positive or null")
+        raise ValueError(f"{shortened(value)} is not a clip: clips must be positive or null")
     return float(value)
 
 
 def _flag(value: Any) -> bool:
     """A JSON boolean; the string "false" would count as true, so it is refused."""
-    if value not in (None, True, False):
-        raise ValueError(f"{value!r} is neither true nor false")
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{shortened(value)} is neither true nor false")
     return bool(value)
 
 
-def _checked(options: ModelOptions, source: str) -> ModelOptions:
+def checked_options(options: ModelOptions, source: str) -> ModelOptions:
+    """The same options; UserError, naming `source`, if no biLM has them."""
     problems = {
         "filters must be pairs of positive numbers": not options.filters
         or any(width < 1 or n < 1 for width, n in options.filters),
@@ -181,11 +187,22 @@ def _checked(options: ModelOptions, source: str) -> ModelOptions:
         )
         < 1,
         "n_highway must not be negative": options.n_highway < 0,
+        f"n_layers, n_highway and the number of filters must not be over {MAX_COUNT:,}": max(
+            options.n_layers, options.n_highway, len(options.filters)
+        )
+        > MAX_COUNT,
         "projection_dim must not be larger than dim": options.projection_dim > options.lstm_dim,
         "max_characters_per_token must be at least 3 and the widest filter": options.max_characters
         < max([3, *(width for width, _ in options.filters)]),
+        f"max_characters_per_token must not be over {MAX_CHARACTERS:,}": options.max_characters
+        > MAX_CHARACTERS,
     }
     for rule, broken in problems.items():
         if broken:
             raise UserError(f"{source}: {rule}")
+    parameters = sum(map(math.prod, options.shapes().values()))
+    if parameters > MAX_PARAMETERS:
+        raise UserError(
+            f"{source} asks for {parameters:,} parameters: no ELMo has over {MAX_PARAMETERS:,}"
+        )
     return options

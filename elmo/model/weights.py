@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,23 @@ def expected_shapes(options: ModelOptions) -> dict[str, tuple[int, ...]]:
     return {**options.shapes(), MIX_WEIGHTS: (options.n_layers + 1,), MIX_SCALING: ()}
 
 
+def check_shapes(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+    """Raises UserError, naming the array, if one is missing or misshapen.
+
+    Readers call it before they read any data, since a small file can declare a large array.
+    """
+    for name, shape in expected.items():
+        if name not in found:
+            raise UserError(f"{source} has no array {name}: expected one of shape {list(shape)}")
+        if found[name] != shape:
+            raise UserError(
+                f"{source}: {name} has shape {list(found[name])}, its options ask for "
+                f"{list(shape)}: options and weights are not from the same model"
+            )
+
+
 def checked_weights(options: ModelOptions, arrays: dict[str, np.ndarray], source: str) -> Weights:
     """Weights, with equal shares and scaling 1 if a model has no mix of its own.
 
@@ -60,16 +78,11 @@ def checked_weights(options: ModelOptions, arrays: dict[str, np.ndarray], source
         MIX_SCALING: np.ones((), np.float32),
         **arrays,
     }
-    for name, shape in expected_shapes(options).items():
-        if name not in arrays:
-            raise UserError(f"{source} has no array {name}: expected one of shape {list(shape)}")
-        if arrays[name].shape != shape:
-            raise UserError(
-                f"{source}: {name} has shape {list(arrays[name].shape)}, its options ask for "
-                f"{list(shape)}: options and weights are not from the same model"
-            )
+    expected = expected_shapes(options)
+    check_shapes(expected, {name: array.shape for name, array in arrays.items()}, source)
+    for name in expected:
         if not np.isfinite(arrays[name]).all():
             raise UserError(
                 f"{source}: {name} has values that are not finite: fetch the file again"
             )
-    return Weights(options, {name: arrays[name] for name in expected_shapes(options)})
+    return Weights(options, {name: arrays[name] for name in expected})

@@ -15,9 +15,13 @@ import h5py
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
+from elmo_beam.elmo.formats.regular_files import read_regular
 from elmo_beam.elmo.model.characters import BOUNDARIES
 from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.weights import check_shapes
 
+MOST_BYTES = 1 << 28  # of a vocab.txt; the authors' 793,471 words have 7 million
 SPECIAL = (*BOUNDARIES, "<UNK>")
 BEGIN, END, UNKNOWN = range(3)
 
@@ -44,29 +48,23 @@ def read_softmax(folder: Path, options: ModelOptions) -> tuple[list[str], np.nda
     """The vocabulary and the softmax's W and b beside a model; UserError if there is none."""
     words_file, path = folder / "vocab.txt", folder / "softmax.hdf5"
     for needed in (words_file, path):
-        if not needed.is_file():
+        if not needed.exists():
             raise UserError(
                 f"{folder} has no {needed.name}, so it cannot predict words: only a model that "
                 "`elmo-beam train` wrote has one"
             )
     try:
-        words = words_file.read_bytes().decode("utf-8").split("\n")[:-1]
-        with h5py.File(path, "r") as file:
-            w, b = np.asarray(file["W"], np.float32), np.asarray(file["b"], np.float32)
-    except Exception as error:  # of a damaged file h5py raises anything
-        raise UserError(
-            f"cannot read the softmax in {folder} ({cause_of(error)}): train it again"
-        ) from None
-    if tuple(words[:3]) != SPECIAL or not (np.isfinite(w).all() and np.isfinite(b).all()):
-        raise UserError(
-            f"{folder}: vocab.txt must begin with {', '.join(SPECIAL)}, and softmax.hdf5 hold "
-            "finite numbers: train it again"
-        )
-    if w.shape != (len(words), options.projection_dim) or b.shape != (len(words),):
-        raise UserError(
-            f"{path} has shape {list(w.shape)}, and vocab.txt {len(words)} words of a model with "
-            f"projection_dim {options.projection_dim}: they are not from the same model"
-        )
+        words = read_regular(words_file, MOST_BYTES).decode("utf-8").split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{words_file} is not UTF-8 ({cause_of(error)}): train it again") from None
+    if tuple(words[:3]) != SPECIAL:
+        raise UserError(f"{words_file} must begin with {', '.join(SPECIAL)}: train it again")
+    shapes = {"W": (len(words), options.projection_dim), "b": (len(words),)}
+    with plain_datasets(path, shapes) as datasets:
+        check_shapes(shapes, {name: data.shape for name, data in datasets.items()}, str(path))
+        w, b = (np.asarray(datasets[name], np.float32) for name in shapes)
+    if not (np.isfinite(w).all() and np.isfinite(b).all()):
+        raise UserError(f"{path} has values that are not finite: train it again")
     return words, w, b
 
 

@@ -12,7 +12,13 @@ from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import complain, say
 from elmo_beam.pipeline.terminal.flag_types import count, path
-from elmo_beam.pipeline.terminal.flags import DEFAULTS, add_precision, add_text, text_settings_of
+from elmo_beam.pipeline.terminal.flags import (
+    DEFAULTS,
+    add_precision,
+    add_text,
+    add_trust_model,
+    text_settings_of,
+)
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.pipeline.terminal.stopping import Stopper
 
@@ -26,6 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="HANDLE",
         help="model handle, as for embed (default: default)",
     )
+    add_trust_model(parser)
     add_precision(parser)
     parser.add_argument(
         "--input",
@@ -73,7 +80,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         check_precision(args.precision)
     code = 0
     with enough_memory():
-        weights = read_weights(args.model)
+        weights = read_weights(args.model, trust_model=args.trust_model)
         figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
         if paths:
             try:

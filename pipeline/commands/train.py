@@ -7,7 +7,13 @@ import argparse
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.flag_types import number, path
-from elmo_beam.pipeline.terminal.flags import add_files, add_text, required, text_settings_of
+from elmo_beam.pipeline.terminal.flags import (
+    add_files,
+    add_text,
+    add_trust_model,
+    required,
+    text_settings_of,
+)
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.pipeline.terminal.stopping import Stopper
 
@@ -27,6 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init_from", type=path, metavar="HANDLE", help="start from the weights of this model"
     )
+    add_trust_model(parser)
     parser.add_argument(
         "--epochs",
         type=number,
@@ -54,6 +61,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         epochs=args.epochs,
         options_file=args.options,
         init_from=args.init_from,
+        trust_model=args.trust_model,
     )
     train(job, stop, StatusLine())
     return 0

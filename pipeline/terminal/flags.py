@@ -66,6 +66,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="a folder with options.json and *.hdf5, a TF-Hub module's folder or URL, or default, "
         "the model inside (default: default)",
     )
+    add_trust_model(model)
     model.add_argument(
         "--encoder",
         choices=ENCODERS,
@@ -112,6 +113,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     text = add_text(parser)
     text.add_argument(
         "--id_field", metavar="NAME", help="a JSON field or Parquet column to copy to column id"
+    )
+
+
+def add_trust_model(parser: argparse._ActionsContainer) -> None:
+    """--trust_model, for commands that take a model's handle."""
+    parser.add_argument(
+        "--trust_model",
+        action="store_true",
+        help="let a TF-Hub module's graph run whatever its ops do (default: harmless ops only)",
     )
 
 

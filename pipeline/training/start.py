@@ -13,6 +13,7 @@ import numpy as np
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.elmo.formats.handles import DEFAULT_FOLDER, model_folder, read_weights
+from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.model.options import ModelOptions, parse_options
 from elmo_beam.elmo.training.language_model import (
     SOFTMAX_B,
@@ -41,7 +42,8 @@ class TrainingJob:
     """What the command asks for.
 
     inputs, output: of files and folder. text: settings, of which those for text count. epochs:
-    passes over the text. options_file: an options.json. init_from: a model to start from.
+    passes over the text. options_file: an options.json. init_from: a model to start from;
+    trust_model: as for `load_encoder`.
     """
 
     inputs: tuple[str, ...]
@@ -50,6 +52,7 @@ class TrainingJob:
     epochs: float
     options_file: str | None = None
     init_from: str | None = None
+    trust_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def start_of(job: TrainingJob) -> Start:
         given = Path(job.options_file) if job.options_file else DEFAULT_FOLDER / "options.json"
         options, recipe = _read_options(given)
         return Start(options, recipe, initial_arrays(options))
-    weights = read_weights(job.init_from)
+    weights = read_weights(job.init_from, trust_model=job.trust_model)
     options, folder = weights.options, model_folder(job.init_from)
     recipe, softmax = Recipe(), None
     if (folder / "options.json").is_file():
@@ -131,10 +134,7 @@ def start_of(job: TrainingJob) -> Start:
 
 
 def _read_options(path: Path) -> tuple[ModelOptions, Recipe]:
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read `options` {path} ({error.strerror})") from None
+    text = read_regular(path, MOST_OPTIONS)
     return parse_options(text, str(path)), parse_recipe(text, str(path))
 
 

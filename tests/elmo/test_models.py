@@ -92,10 +92,14 @@ def test_a_folders_format_is_known_by_its_files(
 
 MARKER = "random.seed"
 FORMAT = ModelFormat(
-    read=lambda folder, options: random_weights(OPTIONS, int((folder / MARKER).read_text())),
+    read=lambda folder, options, trust_model: random_weights(
+        OPTIONS, int((folder / MARKER).read_text())
+    ),
     own_encoder=OwnEncoder(
         read=lambda folder: random_weights(OPTIONS, seed=8),
-        load=lambda folder, options, memory: Encoder(random_weights(options, seed=8), memory),
+        load=lambda folder, options, memory, trust_model: Encoder(
+            random_weights(options, seed=8), memory
+        ),
     ),
 )
 

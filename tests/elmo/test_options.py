@@ -8,9 +8,10 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.options import ModelOptions, parse_options
 from tests.helpers.refusal import refused
 
@@ -176,6 +177,12 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("char_cnn.embedding", 16, ""),
         ("char_cnn.embedding.dim", 0, "positive"),
         ("char_cnn.n_highway", -1, "n_highway"),
+        ("char_cnn.n_highway", False, "False"),
+        ("char_cnn.n_highway", "", "''"),
+        ("char_cnn.n_highway", 1 << 24, "not be over 1,024"),
+        ("char_cnn.filters", [[1, 1]] * 1025, "not be over 1,024"),
+        ("char_cnn.filters", [[True, 4]], "True"),
+        ("char_cnn.max_characters_per_token", 4097, "not be over 4,096"),
         ("char_cnn.n_highway", 1.5, ""),
         ("char_cnn.max_characters_per_token", 6, "widest filter"),
         ("char_cnn.max_characters_per_token", "fifty", "fifty"),
@@ -187,17 +194,59 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("lstm.projection_dim", 0, "positive"),
         ("lstm.n_layers", 0, "positive"),
         ("lstm.n_layers", 2.5, ""),
+        ("lstm.n_layers", True, "True"),
+        ("lstm.n_layers", 1 << 24, "not be over 1,024"),
+        ("lstm.n_layers", 1024, "parameters"),
+        ("lstm.dim", 1 << 24, "parameters"),
+        ("lstm.dim", 10**4000, "000...000"),
+        ("lstm.proj_clip", 10**400, "000...000"),
         ("lstm.cell_clip", 0, "clips must be positive or null"),
         ("lstm.proj_clip", -3, "clips must be positive or null"),
         ("lstm.proj_clip", [3], ""),
         ("lstm.cell_clip", math.nan, ""),
         ("lstm.use_skip_connections", "false", ""),
+        ("lstm.use_skip_connections", 1, ""),
         ("lstm", [], ""),
     ],
 )
 def test_a_value_that_no_model_has_is_refused(path: str, value: object, problem: str) -> None:
     with refused("the/options.json", problem):
         parse(document(path, value))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "9" * 5000])
+@pytest.mark.parametrize("path", ["lstm.dim", "lstm.cell_clip", "char_cnn.filters"])
+def test_a_number_that_only_python_reads_is_refused(path: str, number: str) -> None:
+    text = json.dumps(document(path, "the number")).replace('"the number"', number)
+    with refused("the/options.json"):
+        parse_options(text, "the/options.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+PATHS = [f"{group}.{field}" for group, own in GOOGLE_ELMO.items() for field in own]
+
+
+@settings(max_examples=50)
+@given(path=st.sampled_from(PATHS), value=JSON)
+def test_any_value_of_any_field_is_read_or_refused(path: str, value: object) -> None:
+    try:
+        options = parse(document(path, value))
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert parse(options.to_json()) == options
+
+
+def test_a_model_ten_times_as_large_as_any_published_is_not_refused() -> None:
+    changed = deepcopy(GOOGLE_ELMO)
+    changed["lstm"] |= {"dim": 16384, "projection_dim": 1024, "n_layers": 6}
+    changed["char_cnn"] |= {"n_highway": 12, "max_characters_per_token": 500}
+    parameters = sum(math.prod(shape) for shape in parse(changed).shapes().values())
+    assert parameters > 1_000_000_000
 
 
 def test_max_characters_leaves_room_for_one_byte() -> None:

@@ -1,14 +1,16 @@
 """TF1-format Hub modules for tests: a copy of one with other variables, or one made from weights.
 
-The latter compute with the oracle, through a Python function that only this process can call. That
-is enough to load and run them here, and gives modules of any shape, and ones that the native
-encoder cannot reproduce.
+Those of `make_module` compute with the oracle, through a Python function that only this process can
+call, and that no one but their maker should trust. That is enough to load and run them here, and
+gives modules of any shape, and ones that the native encoder cannot reproduce. Those of
+`make_tf1_module` are as TensorFlow 1 wrote google/elmo: a graph and nothing else.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import tensorflow as tf
 
 from elmo_beam.elmo.model.weights import Weights
 from tests.helpers.oracle import Oracle
+from tests.helpers.tf1_graph import Tensors, as_tensorflow_1, bilm_outputs
 
 v1 = tf.compat.v1
 Arrays = dict[str, np.ndarray]
@@ -38,9 +41,14 @@ def change_variables(folder: Path, change: Callable[[Arrays], None]) -> None:
     reader = tf.train.load_checkpoint(prefix)
     arrays = {key: reader.get_tensor(key) for key in reader.get_variable_to_shape_map()}
     change(arrays)
+    save_variables(folder, arrays)
+
+
+def save_variables(folder: Path, arrays: Arrays) -> None:
+    """Write a module's variables."""
     names = sorted(arrays)
     tf.raw_ops.SaveV2(
-        prefix=prefix,
+        prefix=str(folder / "variables" / "variables"),
         tensor_names=names,
         shape_and_slices=[""] * len(names),
         tensors=[arrays[name] for name in names],
@@ -71,14 +79,31 @@ def make_module(weights: Weights, folder: Path, computes: Weights | None = None)
                 array[row, :length] = values
         return vectors
 
+    def outputs(_: Tensors, tokens: tf.Tensor, lengths: tf.Tensor) -> Tensors:
+        vectors = tf.numpy_function(encode, [tokens, lengths], [tf.float32] * len(names))
+        return dict(zip(names, vectors, strict=True))
+
+    return _save(weights, folder, outputs)
+
+
+def make_tf1_module(weights: Weights, folder: Path) -> Path:
+    """A module that computes in its own graph."""
+    with as_tensorflow_1():
+        return _save(weights, folder, partial(bilm_outputs, weights.options))
+
+
+def _save(
+    weights: Weights, folder: Path, outputs: Callable[[Tensors, tf.Tensor, tf.Tensor], Tensors]
+) -> Path:
     with tf.Graph().as_default() as graph, v1.Session() as session:
-        for name, array in weights.arrays.items():
-            v1.get_variable(variable_name(name), initializer=tf.constant(array))
+        arrays = {
+            name: v1.get_variable(variable_name(name), initializer=tf.constant(array))
+            for name, array in weights.arrays.items()
+        }
         tokens = v1.placeholder(tf.string, [None, None])
         lengths = v1.placeholder(tf.int32, [None])
-        vectors = tf.numpy_function(encode, [tokens, lengths], [tf.float32] * len(names))
         signature = v1.saved_model.predict_signature_def(
-            {"tokens": tokens, "sequence_len": lengths}, dict(zip(names, vectors, strict=True))
+            {"tokens": tokens, "sequence_len": lengths}, outputs(arrays, tokens, lengths)
         )
         session.run(v1.global_variables_initializer())
         builder = v1.saved_model.Builder(str(folder))

@@ -6,12 +6,18 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import h5py
 import pytest
 
 from elmo_beam.elmo.backend import tf
+from elmo_beam.pipeline.commands import COMMANDS
+from elmo_beam.pipeline.terminal.flag_types import Parser
+from elmo_beam.pipeline.terminal.stopping import Stopper
+from elmo_beam.pipeline.training.start import TrainingJob, start_of
+from elmo_beam.transforms.files.settings import Settings
 from tests.helpers.command import (
     SMALL,
     Job,
@@ -21,6 +27,10 @@ from tests.helpers.command import (
     read_rows,
     write_model,
 )
+from tests.helpers.hub_modules import make_tf1_module
+from tests.helpers.oracle import random_weights
+from tests.helpers.planted_ops import place_of_loot, plant, steal, with_the_outputs
+from tests.helpers.refusal import refused
 
 
 def nothing(folder: Path) -> None:
@@ -145,3 +155,39 @@ def test_an_output_that_the_model_lacks_is_refused_with_those_it_has(job: Job) -
         "--outputs", "lstm_outputs3", known, code=2
     )
     assert not job.out.exists()
+
+
+def test_a_module_that_would_touch_files_is_refused_with_the_flag_that_lets_it(job: Job) -> None:
+    text = job.file("a.txt", "One bank.\n")
+    module = make_tf1_module(random_weights(SMALL), job.folder / "module")
+    stolen = place_of_loot(job.folder)
+    plant(module, lambda: steal(stolen), with_the_outputs)
+    elmo_beam("plan", "--input", text, "--model", module).refuses(module, "File'", "--trust_model")
+    measured = ["evaluate", "--input", str(text), "--model", str(module)]
+    start = TrainingJob((str(text),), "", Settings(), 1.0, init_from=str(module))
+    for run in (lambda: run_here(measured), lambda: start_of(start)):
+        with refused(module, "File'", "`trust_model`"):
+            run()
+    assert not stolen.exists()
+    with refused("vocab.txt"):
+        run_here([*measured, "--trust_model"])
+    stolen.unlink()
+    start_of(replace(start, trust_model=True))
+    assert stolen.exists()
+
+
+def run_here(line: list[str]) -> int:
+    """A command in this process, with its errors as they are raised."""
+    command = import_module(COMMANDS[line[0]]).COMMAND
+    parser = Parser(line[0])
+    command.add_flags(parser)
+    code: int = command.run(parser.parse_args(line[1:]), Stopper())
+    return code
+
+
+def test_every_command_that_takes_a_handle_takes_trust() -> None:
+    for name, module in COMMANDS.items():
+        parser = Parser(name)
+        import_module(module).COMMAND.add_flags(parser)
+        flags = {flag for action in parser._actions for flag in action.option_strings}
+        assert ("--trust_model" in flags) == bool(flags & {"--model", "--init_from"}), name

@@ -42,7 +42,7 @@ CHANGES: dict[str, Any] = {
     "text_column": "body",
     "id_field": "key",
 }
-UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}}
+UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
 
 def test_every_setting_is_tested_here() -> None:

@@ -22,7 +22,7 @@ PARTS_VERSION = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run does to text. All of it but `model` and `memory` is fixed for one output folder.
+    """What a run does to text. All but what FREE names is fixed for one output folder.
 
     model: a handle. encoder: "native"; "module" to run a TF-Hub module itself, for checking; or
     "allennlp", native, but tokens <S> and </S> are the boundaries of a sentence.
@@ -34,6 +34,7 @@ class Settings:
     sentences first. max_tokens: per sentence. long_sentences: "reject", "truncate" or "split" those
     that have more. pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
     where JSON Lines and Parquet have the text. id_field: a JSON field or Parquet column to copy.
+    trust_model: let a TF-Hub module's graph run whatever its ops do.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -56,6 +57,7 @@ class Settings:
     text_field: str = "text"
     text_column: str = "text"
     id_field: str | None = None
+    trust_model: bool = False
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -82,7 +84,8 @@ class Settings:
         return cls(**{**known, "outputs": tuple(known["outputs"])})
 
 
-COMPARED = tuple(f.name for f in fields(Settings) if f.name not in ("model", "memory", "options"))
+FREE = ("model", "trust_model", "memory", "options")  # of no effect on the parts
+COMPARED = tuple(f.name for f in fields(Settings) if f.name not in FREE)
 
 
 def read_settings(layout: Layout) -> Settings:

@@ -57,7 +57,7 @@ def test_a_model_without_one(tmp_path: Path, missing: str) -> None:
 def test_a_damaged_one(tmp_path: Path) -> None:
     write(tmp_path, SPECIAL)
     (tmp_path / "softmax.hdf5").write_bytes(b"\x89HDF")
-    with pytest.raises(UserError, match="cannot read the softmax"):
+    with pytest.raises(UserError, match=r"cannot read .*softmax\.hdf5"):
         read_softmax(tmp_path, SMALL)
 
 
@@ -67,7 +67,8 @@ def test_one_that_cannot_be_right(tmp_path: Path, fault: str) -> None:
     if fault == "values":
         w = np.full((3, SMALL.projection_dim), np.nan, np.float32)
         (tmp_path / "softmax.hdf5").write_bytes(softmax_bytes(w, np.zeros(3, np.float32)))
-    with pytest.raises(UserError, match="must begin with <S>, </S>, <UNK>"):
+    problem = "must begin with <S>, </S>, <UNK>" if fault == "words" else "not finite"
+    with pytest.raises(UserError, match=problem):
         read_softmax(tmp_path, SMALL)
 
 
