@@ -70,14 +70,15 @@ def embed(
     text_field: str = "text",
     text_column: str = "text",
     id_field: str | None = None,
+    parquet_encoding: str = "byte_stream_split",
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to id_field: as `Settings` has
-    them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
+    inputs: paths, globs or URLs. output: a folder or URL. model to parquet_encoding: as `Settings`
+    has them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
 
@@ -104,6 +105,7 @@ def embed(
         text_field=text_field,
         text_column=text_column,
         id_field=id_field,
+        parquet_encoding=parquet_encoding,
     )
     check_settings(settings)
     check_bool("overwrite", overwrite)

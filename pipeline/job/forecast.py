@@ -98,7 +98,7 @@ def suggested_max_tokens(lengths: np.ndarray) -> int:
 
 def output_bytes(settings: Settings, tokens: int, sentences: int) -> int:
     """About how many bytes the vectors take in the parts."""
-    packing = output_format(settings.format).packing
+    packing = output_format(settings.format).packing(settings)
     floats = sum(
         output_dim(settings.model_options, name)
         * (sentences if name == SENTENCE_OUTPUT else tokens)

@@ -16,6 +16,7 @@ from elmo_beam.transforms.settings_checks import (
     DTYPES,
     LONG_SENTENCES,
     NORMALIZATIONS,
+    PARQUET_ENCODINGS,
     check_settings,
     check_text_settings,
 )
@@ -96,6 +97,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     written.add_argument(
         "--dtype", choices=DTYPES, default=d.dtype, help="type of the vectors (default: float32)"
+    )
+    written.add_argument(
+        "--parquet_encoding",
+        choices=PARQUET_ENCODINGS,
+        default=d.parquet_encoding,
+        help="plain: larger, for readers such as Spark 3 (default: byte_stream_split)",
     )
     written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"
