@@ -19,6 +19,7 @@ from typing import IO, Any
 from elmo_beam.elmo.arguments import check_bool, name_list, path_text, string_list
 from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import StrPath
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings
@@ -43,7 +44,7 @@ class IncompleteRun(UserError):
     """
 
     def __init__(self, run: Run, problems: list[str]) -> None:
-        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        more = f" (and {counted(len(problems) - 1, 'more problem')})" if problems[1:] else ""
         super().__init__(f"the run in {run.layout.root} is not complete: {problems[0]}{more}")
         self.run, self.problems = run, problems
 
@@ -78,9 +79,9 @@ def embed(
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
     inputs: paths, globs or URLs. output: a folder or URL. model to parquet_encoding: as `Settings`
-    has them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
-    flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
-    standard error.
+    has them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own,
+    as flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it
+    on standard error.
 
     Raises ArgumentError for wrong arguments, before anything is written; IncompleteRun if something
     is missing at the end, a damaged file for instance; UserError for everything else, such as a

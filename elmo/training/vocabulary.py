@@ -16,6 +16,7 @@ import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.wording import counted
 
 SPECIAL = ("<S>", "</S>", "<UNK>")
 BEGIN, END, UNKNOWN = range(3)
@@ -63,8 +64,8 @@ def read_softmax(folder: Path, options: ModelOptions) -> tuple[list[str], np.nda
         )
     if w.shape != (len(words), options.projection_dim) or b.shape != (len(words),):
         raise UserError(
-            f"{path} has shape {list(w.shape)}, and vocab.txt {len(words)} words of a model with "
-            f"projection_dim {options.projection_dim}: they are not from the same model"
+            f"{path} has shape {list(w.shape)}, and vocab.txt {counted(len(words), 'word')} of a "
+            f"model with projection_dim {options.projection_dim}: they are not from the same model"
         )
     return words, w, b
 

@@ -12,7 +12,13 @@ from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import complain, say
 from elmo_beam.pipeline.terminal.flag_types import count, path
-from elmo_beam.pipeline.terminal.flags import DEFAULTS, add_precision, add_text, text_settings_of
+from elmo_beam.pipeline.terminal.flags import (
+    DEFAULTS,
+    add_inputs,
+    add_precision,
+    add_text,
+    text_settings_of,
+)
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.pipeline.terminal.stopping import Stopper
 
@@ -26,15 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="model handle, as for embed (default: default)",
     )
     add_precision(parser)
-    parser.add_argument(
-        "--input",
-        dest="inputs",
-        action="append",
-        default=[],
-        type=path,
-        metavar="FILE",
-        help="text to predict",
-    )
+    add_inputs(parser, "text to predict")
     parser.add_argument("--output", type=path, metavar="FILE", help="write the figures as JSON")
     for part, use in (("train", "fit on"), ("dev", "choose by"), ("test", "measure on")):
         parser.add_argument(
@@ -87,7 +85,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         if args.conllu_train:
             encoder = Encoder(weights, precision=args.precision)
             figures["probe"] = evaluation.probe_of(encoder, *tagged)
-            say(evaluation.probe_table(figures["probe"]))
+            say(*evaluation.probe_table(figures["probe"]))
     if args.output:
         Path(args.output).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return code

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     paths = expand_inputs(args.inputs)
     settings = resolved(settings)
     forecast = forecast_of(paths, settings)
-    say(described(forecast, settings, args.rate))
+    say(*described(forecast, settings, args.rate))
     for path, cause in forecast.damaged:
         complain(damage_line(path, cause))
     return 1 if forecast.damaged else 0

@@ -21,10 +21,11 @@ import numpy as np
 from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, read_weights
 from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, output_names
+from elmo_beam.elmo.wording import counted, listed
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.run import run_job
-from elmo_beam.pipeline.terminal.status_line import Status, listed
+from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.lines import LIMIT_LINE
@@ -77,7 +78,7 @@ def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
         raise UserError(f"the job failed: the traceback is in {kept}") from None
     finally:
         stop.clean_up()
-    return f"{output}: {len(sentences):,} sentences"
+    return f"{output}: {counted(len(sentences), 'sentence')}"
 
 
 def _remove(folder: Path) -> None:

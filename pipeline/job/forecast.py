@@ -8,7 +8,7 @@ import numpy as np
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
-from elmo_beam.pipeline.terminal.status_line import duration
+from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.shards import Damaged
@@ -58,13 +58,13 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
     return forecast
 
 
-def described(forecast: Forecast, settings: Settings, rate: float | None) -> str:
+def described(forecast: Forecast, settings: Settings, rate: float | None) -> list[str]:
     """The forecast in a dozen lines."""
     lengths = np.concatenate([*forecast.lengths, np.zeros(0, np.int32)])
     tokens, sentences = int(lengths.sum()), len(lengths)
     rejected = sum(forecast.rejected.values())
     rows = [
-        ("files", f"{forecast.files:,} in {forecast.blocks:,} blocks"),
+        ("files", f"{forecast.files:,} in {counted(forecast.blocks, 'block')}"),
         ("lines", f"{forecast.lines:,} ({forecast.blank:,} blank, {rejected:,} rejected)"),
         *((f"  {reason}", f"{n:,}") for reason, n in sorted(forecast.rejected.items())),
         ("sentences", f"{sentences:,}"),
@@ -87,7 +87,7 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> str
     else:
         rows.append(("time", "give --rate TOKENS_PER_SECOND to know"))
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return [f"{name:<{width}}  {value}" for name, value in rows]
 
 
 def suggested_max_tokens(lengths: np.ndarray) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
@@ -93,7 +94,9 @@ def problems(state: RunState) -> list[str]:
             found.append(damage_line(shard.path, shard.plan.damaged))
         elif not shard.complete:
             missing = len(shard.plan.blocks) - len(shard.done)
-            found.append(f"unfinished: {missing} blocks of {shard.path}; run the command again")
+            found.append(
+                f"unfinished: {counted(missing, 'block')} of {shard.path}; run the command again"
+            )
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.job.failures import explained
 from elmo_beam.pipeline.job.folder import folder_held
 from elmo_beam.pipeline.job.job import Job
@@ -15,7 +16,7 @@ from elmo_beam.pipeline.job.manifest import finish
 from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
 from elmo_beam.pipeline.job.state import RunState, delete_stale, read_state
-from elmo_beam.pipeline.terminal.status_line import Status, listed
+from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.accounts import Accounts

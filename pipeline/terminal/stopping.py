@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.process import visible_stderr
+from elmo_beam.pipeline.terminal.console import complain_at_once
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLEAN_WITHIN = 20  # seconds; a cluster takes its time to cancel a job
@@ -45,9 +46,8 @@ class Stopper:
             signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        start = "\r\x1b[K" if sys.stderr.isatty() else ""
         shown = os.dup(visible_stderr())
-        os.write(shown, f"{start}elmo-beam: {self.describe()}\n".encode())
+        complain_at_once(shown, self.describe())
         # Libraries may complain as they are cut off.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
@@ -55,7 +55,7 @@ class Stopper:
             try:
                 self.clean_up()
             except UserError as error:
-                os.write(shown, f"elmo-beam: {error}\n".encode())
+                complain_at_once(shown, str(error))
 
         cleaning = threading.Thread(target=clean, daemon=True)
         cleaning.start()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.pipeline.terminal.status_line import listed
+from elmo_beam.elmo.wording import listed
 from elmo_beam.transforms.files.lock import locked
 from elmo_beam.transforms.files.settings import versions
 from elmo_beam.transforms.files.storage import (
