@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from elmo_beam import __version__
-from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.errors import ArgumentError, UserError, memory_error
 from elmo_beam.elmo.process import claim_process
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.terminal.command import Command
@@ -53,8 +53,13 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
         own = [parsers[name]] if name else []
         complain(_with_flags(str(error), [*own, *parsers.values()]))
         return 2 if isinstance(error, ArgumentError) else 1
-    except OSError as error:
-        complain(f"{error.strerror or error} {error.filename or ''}".strip())
+    except Exception as error:
+        if ours := memory_error(error):
+            complain(str(ours))
+        elif isinstance(error, OSError):
+            complain(f"{error.strerror or error} {error.filename or ''}".strip())
+        else:
+            raise
         return 1
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)

@@ -23,6 +23,7 @@ from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.run_reader import Run, open_run
 from elmo_beam.transforms.settings_checks import check_settings
 
@@ -152,8 +153,10 @@ def _beam_flags(options: Sequence[str] | Mapping[str, object] | None) -> list[st
 
 def _run_in_child(job: Job, progress: bool) -> list[str]:
     """Run the job in a process of its own; the problems that it found. UserError if it failed."""
+    with temporary_errors_explained():
+        log = tempfile.TemporaryFile()  # noqa: SIM115
     events, events_of_child = _pipe()
-    with tempfile.TemporaryFile() as log, open(events, encoding="utf-8") as received:
+    with log, open(events, encoding="utf-8") as received:
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(events_of_child), PACKAGE_FOLDER],
             stdin=subprocess.PIPE,

@@ -66,7 +66,7 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
     troubles = problems(state)
     done = "complete" if run.complete else "not complete: run the command again"
     if troubles:
-        done = f"not complete: {counted(len(troubles), 'thing')} to fix"
+        done = f"not complete: {len(troubles):,} to fix"
     figures = [
         tuple(counted(state.total("rows"), "sentence").split()),
         tuple(counted(state.total("tokens"), "token").split()),
