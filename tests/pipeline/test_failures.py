@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import elmo_beam
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.pipeline.cli import run
 from elmo_beam.pipeline.job import failures
 from elmo_beam.pipeline.job.failures import explained
 from elmo_beam.transforms.files.layout import layout_of
 from elmo_beam.transforms.worker_errors import MARK
+from tests.helpers.command import Job, random_lines
 
 STEP = " [while running 'Job/WriteBlocks']"
 
@@ -78,3 +82,23 @@ def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("elmo_beam.pipeline.job.verification.verify", fail)
     with pytest.raises(KeyError):
         run(["verify", "out"])
+
+
+def test_a_full_folder_for_temporary_files_is_named(
+    job: Job, small_disk: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = small_disk(64)
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    job.file("a.txt", random_lines(400))
+    job.embed().refuses(f"temporary files in {disk}", "No space left", "TMPDIR")
+
+
+def test_a_folder_for_temporary_files_that_is_gone_is_named(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = job.folder / "gone"
+    monkeypatch.setattr(tempfile, "tempdir", str(gone))
+    job.file("a.txt", "One bank.\n")
+    job.embed().refuses(f"temporary files in {gone}", "No such file", "TMPDIR")
+    with pytest.raises(UserError, match="TMPDIR"):
+        elmo_beam.embed(str(job.folder / "in" / "a.txt"), str(job.out), model=str(job.model))
