@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import logging
 import re
 import sys
@@ -12,20 +11,18 @@ from importlib import import_module
 from typing import NoReturn
 
 from elmo_beam import __version__
-from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.errors import ArgumentError, UserError, memory_error
 from elmo_beam.elmo.process import claim_process
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.terminal.command import Command
-from elmo_beam.pipeline.terminal.console import complain, prepare, say
-from elmo_beam.pipeline.terminal.flag_types import Parser
+from elmo_beam.pipeline.terminal.console import complain, prepare
+from elmo_beam.pipeline.terminal.flag_types import Parser, nearest
 from elmo_beam.pipeline.terminal.stopping import Stopper, leave
 
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    code = run(sys.argv[1:])
-    say("", end="")  # what argparse has printed is still in the buffer
-    leave(code)
+    leave(run(sys.argv[1:]))
 
 
 def run(argv: list[str]) -> int:
@@ -56,8 +53,13 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
         own = [parsers[name]] if name else []
         complain(_with_flags(str(error), [*own, *parsers.values()]))
         return 2 if isinstance(error, ArgumentError) else 1
-    except OSError as error:
-        complain(f"{error.strerror or error} {error.filename or ''}".strip())
+    except Exception as error:
+        if ours := memory_error(error):
+            complain(str(ours))
+        elif isinstance(error, OSError):
+            complain(f"{error.strerror or error} {error.filename or ''}".strip())
+        else:
+            raise
         return 1
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)
@@ -103,8 +105,7 @@ def _unknown(argument: str, parser: Parser, beam: Sequence[str]) -> ArgumentErro
             remedy = f"see {parser.prog} --help"
         return ArgumentError(f"unexpected {argument!r}: {remedy}")
     flag = argument.split("=")[0]
-    near = difflib.get_close_matches(flag, [*flags.values(), *beam], 1, 0.6)
-    hint = f"did you mean {near[0]}?" if near else f"see {parser.prog} --help"
+    hint = nearest(flag, [*flags.values(), *beam], parser.prog)
     return ArgumentError(f"unknown flag {flag}: {hint}")
 
 

@@ -19,9 +19,11 @@ from typing import IO, Any
 from elmo_beam.elmo.arguments import check_bool, name_list, path_text, string_list
 from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import StrPath
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.run_reader import Run, open_run
 from elmo_beam.transforms.settings_checks import check_settings
 
@@ -43,7 +45,7 @@ class IncompleteRun(UserError):
     """
 
     def __init__(self, run: Run, problems: list[str]) -> None:
-        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        more = f" (and {counted(len(problems) - 1, 'more problem')})" if problems[1:] else ""
         super().__init__(f"the run in {run.layout.root} is not complete: {problems[0]}{more}")
         self.run, self.problems = run, problems
 
@@ -70,6 +72,7 @@ def embed(
     text_field: str = "text",
     text_column: str = "text",
     id_field: str | None = None,
+    parquet_encoding: str = "byte_stream_split",
     trust_model: bool = False,
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
@@ -105,6 +108,7 @@ def embed(
         text_field=text_field,
         text_column=text_column,
         id_field=id_field,
+        parquet_encoding=parquet_encoding,
         trust_model=trust_model,
     )
     check_settings(settings)
@@ -151,8 +155,10 @@ def _beam_flags(options: Sequence[str] | Mapping[str, object] | None) -> list[st
 
 def _run_in_child(job: Job, progress: bool) -> list[str]:
     """Run the job in a process of its own; the problems that it found. UserError if it failed."""
+    with temporary_errors_explained():
+        log = tempfile.TemporaryFile()  # noqa: SIM115
     events, events_of_child = _pipe()
-    with tempfile.TemporaryFile() as log, open(events, encoding="utf-8") as received:
+    with log, open(events, encoding="utf-8") as received:
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(events_of_child), PACKAGE_FOLDER],
             stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from elmo_beam.elmo.encoder.passes import SentenceEncoder
 from elmo_beam.elmo.model.outputs import output_dim
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.normalize import SentenceBlock
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column
 
@@ -45,7 +46,7 @@ def embed_block(
     sentences, dtype = sentences_of(block.sentences), settings.dtype
     dims = {name: output_dim(encoder.options, name) for name in settings.outputs}
     work = np.zeros(4, np.int64)
-    with ExitStack() as stack:
+    with temporary_errors_explained(), ExitStack() as stack:
         files = {name: stack.enter_context(TemporaryFile()) for name in dims}
         for encoded in encoder.passes(sentences, settings.outputs):
             work += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses

@@ -24,6 +24,7 @@ from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
 NORMALIZATIONS = ("nfc", "none")
 LONG_SENTENCES = ("reject", "truncate", "split")
 DTYPES = ("float32", "float16")
+PARQUET_ENCODINGS = ("byte_stream_split", "plain")
 
 
 def check_settings(settings: Settings) -> None:
@@ -42,6 +43,7 @@ def check_settings(settings: Settings) -> None:
     check_choice("precision", s.precision, PRECISIONS)
     check_choice("format", s.format, tuple(OUTPUT_FORMATS))
     check_choice("dtype", s.dtype, DTYPES)
+    check_choice("parquet_encoding", s.parquet_encoding, PARQUET_ENCODINGS)
     check_count("memory", s.memory)
     check_count("block_size", s.block_size)
     if s.encoder == "module" and s.precision != "float32":
@@ -52,6 +54,8 @@ def check_settings(settings: Settings) -> None:
             f"`dtype` {s.dtype} is not for `format` {s.format}, which keeps "
             f"{' or '.join(chosen.dtypes)}"
         )
+    if s.parquet_encoding == "plain" and s.format != "parquet":
+        raise ArgumentError(f"`parquet_encoding` plain is for `format` parquet, not {s.format}")
     if s.pad_to is not None:
         check_count("pad_to", s.pad_to)
         if not chosen.pads:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     flags = tuple(args.beam_flags)
     job = Job(tuple(args.inputs), args.output, settings, args.overwrite, flags)
     layout, state, session = run_job(job, stop, StatusLine())
-    say(summary(layout, state, session))
+    say(*summary(layout, state, session))
     lines = problems(state)
     for line in lines:
         complain(line)

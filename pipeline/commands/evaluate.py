@@ -14,6 +14,7 @@ from elmo_beam.pipeline.terminal.console import complain, say
 from elmo_beam.pipeline.terminal.flag_types import count, path
 from elmo_beam.pipeline.terminal.flags import (
     DEFAULTS,
+    add_inputs,
     add_precision,
     add_text,
     add_trust_model,
@@ -34,15 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     add_trust_model(parser)
     add_precision(parser)
-    parser.add_argument(
-        "--input",
-        dest="inputs",
-        action="append",
-        default=[],
-        type=path,
-        metavar="FILE",
-        help="text to predict",
-    )
+    add_inputs(parser, "text to predict")
     parser.add_argument("--output", type=path, metavar="FILE", help="write the figures as JSON")
     for part, use in (("train", "fit on"), ("dev", "choose by"), ("test", "measure on")):
         parser.add_argument(
@@ -95,7 +88,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         if args.conllu_train:
             encoder = Encoder(weights, precision=args.precision)
             figures["probe"] = evaluation.probe_of(encoder, *tagged)
-            say(evaluation.probe_table(figures["probe"]))
+            say(*evaluation.probe_table(figures["probe"]))
     if args.output:
         Path(args.output).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return code

@@ -33,8 +33,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
     opened = open_run(args.output, allow_incomplete=True)
     shown = overview(opened, args.rows) if args.word is None else neighbours(opened, args.word)
-    for line in shown:
-        say(line)
+    say(*shown)
     return 0
 
 

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     paths = input_files(args.inputs, args.output)
     settings = resolved(settings)
     forecast = forecast_of(paths, settings)
-    say(described(forecast, settings, args.rate))
+    say(*described(forecast, settings, args.rate))
     for line in forecast.problems:
         complain(line)
     return 1 if forecast.problems else 0

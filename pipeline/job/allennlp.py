@@ -19,12 +19,13 @@ import numpy as np
 from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import ALLENNLP, DEFAULT_MODEL, read_weights
 from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, output_names
+from elmo_beam.elmo.wording import counted, listed
 from elmo_beam.pipeline.job.hdf5_file import write_arrays
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.run import run_job
 from elmo_beam.pipeline.job.work_folder import remove, work_folder
-from elmo_beam.pipeline.terminal.status_line import Status, listed
+from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import new_file, write_bytes
@@ -73,7 +74,7 @@ def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
             raise UserError(f"the job failed: the traceback is in {kept}") from None
         with new_file(str(work), output) as temporary:
             write_arrays(temporary, _arrays(job, sentences, work))
-    return f"{output}: {len(sentences):,} sentences"
+    return f"{output}: {counted(len(sentences), 'sentence')}"
 
 
 def _read(path: str) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import traceback
 
-from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.errors import UserError, memory_error
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.storage import write_bytes
 from elmo_beam.transforms.worker_errors import marked_user_error
+
+STEP = re.compile(r"\s*\[while running '[^'\n]*'\]")  # Beam's addition to a step's error
 
 
 def explained(error: BaseException, layout: Layout) -> UserError:
@@ -21,6 +23,8 @@ def explained(error: BaseException, layout: Layout) -> UserError:
     text = str(error)
     if ours := marked_user_error(text):
         return ours
+    if ours := memory_error(error):
+        return UserError(STEP.sub("", f"{ours}; the same command continues"))
     if package := re.search(r"No module named 'elmo_beam\b.*?'", text):
         return UserError(
             f"a worker has no elmo-beam ({package[0]}): install the same version wherever the "
@@ -32,9 +36,11 @@ def explained(error: BaseException, layout: Layout) -> UserError:
             "runs wherever the runner starts its workers"
         )
     trace = "".join(traceback.format_exception(error))
-    write_bytes(layout.root, layout.error_log, trace.encode())
-    last = text.strip().splitlines()[-1:] or [""]
-    return UserError(
-        f"the job failed ({type(error).__name__}: {last[0]}): the traceback is in "
-        f"{layout.error_log}; the same command continues"
-    )
+    last = STEP.sub("", text).strip().splitlines()[-1:]
+    cause = ": ".join([type(error).__name__, *last])
+    try:
+        write_bytes(layout.root, layout.error_log, trace.encode("utf-8", "backslashreplace"))
+        kept = f"the traceback is in {layout.error_log}"
+    except UserError as refused:  # a full disk may be the cause itself, which must not be lost
+        kept = f"its traceback is lost, for {refused}"
+    return UserError(f"the job failed ({cause}): {kept}; the same command continues")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.transforms.accounts import Accounts, read_accounts
 from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout
+from elmo_beam.transforms.files.lease import FOLDER as LEASES
 from elmo_beam.transforms.files.lock import LOCK, held
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings, record_settings
@@ -24,7 +25,7 @@ from elmo_beam.transforms.files.storage import (
 )
 
 # What a folder may hold and still be empty: what others put into every folder, and our own.
-EMPTY = {"lost+found", ".DS_Store", "Thumbs.db", "desktop.ini", LOCK, TEMPORARY, "lease"}
+EMPTY = {"lost+found", ".DS_Store", "Thumbs.db", "desktop.ini", LOCK, TEMPORARY, LEASES}
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import numpy as np
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
+from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.job.manifest import damage_line
-from elmo_beam.pipeline.terminal.status_line import duration
 from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
@@ -61,13 +61,13 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
     return forecast
 
 
-def described(forecast: Forecast, settings: Settings, rate: float | None) -> str:
+def described(forecast: Forecast, settings: Settings, rate: float | None) -> list[str]:
     """The forecast in a dozen lines."""
     lengths = np.concatenate([*forecast.lengths, np.zeros(0, np.int32)])
     tokens, sentences = int(lengths.sum()), len(lengths)
     rejected = sum(forecast.rejected.values())
     rows = [
-        ("files", f"{forecast.files:,} in {forecast.blocks:,} blocks"),
+        ("files", f"{forecast.files:,} in {counted(forecast.blocks, 'block')}"),
         ("lines", f"{forecast.lines:,} ({forecast.blank:,} blank, {rejected:,} rejected)"),
         *((f"  {reason}", f"{n:,}") for reason, n in sorted(forecast.rejected.items())),
         ("sentences", f"{sentences:,}"),
@@ -90,7 +90,7 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> str
     else:
         rows.append(("time", "give --rate TOKENS_PER_SECOND to know"))
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return [f"{name:<{width}}  {value}" for name, value in rows]
 
 
 def suggested_max_tokens(lengths: np.ndarray) -> int:
@@ -101,7 +101,7 @@ def suggested_max_tokens(lengths: np.ndarray) -> int:
 
 def output_bytes(settings: Settings, tokens: int, sentences: int) -> int:
     """About how many bytes the vectors take in the parts."""
-    packing = output_format(settings.format).packing
+    packing = output_format(settings.format).packing(settings)
     floats = sum(
         output_dim(settings.model_options, name)
         * (sentences if name == SENTENCE_OUTPUT else tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
@@ -98,11 +99,11 @@ def problems(state: RunState) -> list[str]:
             found.append(damage_line(shard.path, shard.plan.damaged))
         elif not shard.complete:
             missing = len(shard.plan.blocks) - len(shard.done)
-            what = f"{missing} blocks of {shard.path} are left"
+            what = f"{counted(missing, 'block')} of {shard.path} left to do"
             if shard.plan.unread is not None:
-                left = f"{missing} of its {len(shard.plan.blocks)} blocks are left"
+                left = f"{missing} of {counted(len(shard.plan.blocks), 'block')} left to do"
                 left = left if shard.plan.good else "nothing of it is embedded"
-                what = f"cannot read {shard.path} ({shard.plan.unread}); {left}"
+                what = f"cannot read {shard.path} ({shard.plan.unread}), {left}"
             found.append(f"unfinished: {what}: the same command continues")
     return found
 

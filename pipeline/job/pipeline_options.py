@@ -21,6 +21,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.pipeline.worker import HARNESS
 from elmo_beam.transforms.beam_internals import unknown_flags
+from elmo_beam.transforms.files.temporary import temporary_errors_explained
 
 PROCESSES = "multi_processing"
 LOCAL = ("DirectRunner", "FnApiRunner")
@@ -70,7 +71,8 @@ def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """
     try:
         runner = _local_runner(options) if is_local(options) else None
-        return beam.Pipeline(runner=runner, options=options)
+        with temporary_errors_explained():  # a pipeline makes a temporary folder of its own
+            return beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError) as error:
         lines = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
         raise ArgumentError(f"Beam refuses its flags: {lines}") from None

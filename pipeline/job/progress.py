@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.job.state import RunState
-from elmo_beam.pipeline.terminal.status_line import Status, duration
+from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.transforms.accounts import Accounts, read_accounts
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.remote import is_remote
@@ -61,16 +62,15 @@ class Progress:
         """What to print when the command is stopped here."""
         self.look()
         if self.planned_blocks:
-            done = f"{self.blocks} of {self.planned_blocks} blocks"
-            return f"stopped after {done}; the same command continues"
+            return f"stopped after {self._blocks_done()}; the same command continues"
         return f"stopped while planning ({self.line()}); the same command continues"
 
     def line(self) -> str:
         """`120 of 660 blocks, 14,210 tokens/s, 6 min left`."""
         planned = len(self._shards) - len(self._unplanned)
         if self._unplanned:
-            return f"planned {planned} of {len(self._shards)} files"
-        text = f"{self.blocks} of {self.planned_blocks} blocks"
+            return f"planned {planned} of {counted(len(self._shards), 'file')}"
+        text = self._blocks_done()
         seconds = time.monotonic() - (self._first or time.monotonic())
         lines = sum(lines for _, lines in self._planned)
         made = self._lines - self._at_start
@@ -79,6 +79,9 @@ class Progress:
             left = (lines - self._lines) * seconds / (made - self._first_lines)
             text += f", {rate:,.0f} tokens/s, {duration(left)} left"
         return text
+
+    def _blocks_done(self) -> str:
+        return f"{self.blocks:,} of {counted(self.planned_blocks, 'block')}"
 
     def _count(self, accounts: Accounts) -> None:
         self.blocks += 1

@@ -9,6 +9,7 @@ from typing import Any
 
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.job.failures import explained
 from elmo_beam.pipeline.job.folder import folder_held
 from elmo_beam.pipeline.job.job import Job
@@ -25,7 +26,7 @@ from elmo_beam.pipeline.job.state import (
 )
 from elmo_beam.pipeline.terminal.console import complain
 from elmo_beam.pipeline.terminal.inputs import input_files
-from elmo_beam.pipeline.terminal.status_line import Status, listed
+from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.accounts import Accounts, read_accounts

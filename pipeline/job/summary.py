@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState
-from elmo_beam.pipeline.terminal.status_line import duration
 from elmo_beam.transforms.files.layout import Layout
 
 
-def summary(layout: Layout, state: RunState, session: Session) -> str:
-    """What became of the lines, what was written, and how fast."""
+def summary(layout: Layout, state: RunState, session: Session) -> list[str]:
+    """Lines: what became of the lines, what was written, and how fast."""
     total = state.total
     rejected = state.rejected
     steps, lookups = total("steps"), total("lookups")
@@ -17,12 +17,13 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
         ("lines", f"{total('lines'):,}"),
         (
             "  embedded",
-            f"{total('embedded'):,}  ({total('rows'):,} rows, {total('tokens'):,} tokens)",
+            f"{total('embedded'):,}  ({counted(total('rows'), 'row')}, "
+            f"{counted(total('tokens'), 'token')})",
         ),
         ("  blank", f"{total('blank'):,}"),
         ("  rejected", f"{sum(rejected.values()):,}"),
         *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
-        ("output", f"{total('bytes') / 1e6:,.1f} MB in {len(state.accounts):,} parts"),
+        ("output", f"{total('bytes') / 1e6:,.1f} MB in {counted(len(state.accounts), 'part')}"),
     ]
     for shard in state.shards:
         of_shard = RunState([shard])
@@ -39,8 +40,8 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
         rows.append(
             (
                 "this session",
-                f"{session.tokens:,} tokens in {duration(session.seconds)}, {rate:,.0f} tokens/s "
-                "including start-up",
+                f"{counted(session.tokens, 'token')} in {duration(session.seconds)}, "
+                f"{rate:,.0f} tokens/s including start-up",
             )
         )
     if session.model_load is not None:
@@ -48,4 +49,4 @@ def summary(layout: Layout, state: RunState, session: Session) -> str:
     if session.peak_memory:
         rows.append(("peak memory", f"{session.peak_memory / 1e9:.2f} GB per process"))
     width = max(len(name) for name, _ in rows)
-    return "\n".join([layout.root, *(f"  {name:<{width}}  {value}" for name, value in rows)])
+    return [layout.root, *(f"  {name:<{width}}  {value}" for name, value in rows)]

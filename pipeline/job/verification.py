@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from elmo_beam.elmo.errors import cause_of
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.manifest import (
     accounts_in,
     manifest_of,
@@ -39,9 +40,9 @@ def verify(output: str) -> tuple[str, list[str]]:
     refuse_held(layout.root)
     state = read_state(layout, settings, recorded_plans(layout))
     wrong = list(_check(layout, settings, state))
-    rows, size = state.total("rows"), state.total("bytes")
-    verdict = f"{len(wrong)} things wrong" if wrong else "all as accounted"
-    return f"{len(state.accounts):,} blocks, {rows:,} rows, {size / 1e6:,.1f} MB: {verdict}", wrong
+    checked = f"{counted(len(state.accounts), 'block')}, {counted(state.total('rows'), 'row')}"
+    verdict = f"{counted(len(wrong), 'thing')} wrong" if wrong else "all as accounted"
+    return f"{checked}, {state.total('bytes') / 1e6:,.1f} MB: {verdict}", wrong
 
 
 def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
@@ -105,7 +106,7 @@ def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Account
 def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iterator[str]:
     """What is wrong with a part's rows."""
     if table.num_rows != accounts.rows:
-        yield f"has {table.num_rows} rows, its accounts {accounts.rows}"
+        yield f"has {counted(table.num_rows, 'row')}, its accounts {accounts.rows:,}"
     if not table.num_rows:
         return
     full = part_schema(settings)
@@ -122,7 +123,7 @@ def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iter
         yield "has rows out of order, or twice"
     counts = np.asarray(table["num_tokens"])
     if int(counts.sum()) != accounts.tokens:
-        yield f"has {int(counts.sum())} tokens, its accounts {accounts.tokens}"
+        yield f"has {counted(int(counts.sum()), 'token')}, its accounts {accounts.tokens:,}"
     for name in settings.outputs:
         column = table[name]
         if name != SENTENCE_OUTPUT and not np.array_equal(pc.list_value_length(column), counts):

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.transforms.files.lock import locked, refuse_locked
+from elmo_beam.transforms.files.lock import held, refuse_held
 
 PREFIX = ".elmo-beam-"
 LEFT = f"{PREFIX}{'?' * 8}"  # as tempfile names them
-LOCK = ".lock"
 
 
 @contextmanager
@@ -28,11 +27,11 @@ def work_folder(output: str) -> Iterator[Path]:
     beside = os.path.dirname(output)
     if not os.path.isdir(beside) or os.path.isdir(output):
         raise UserError(f"cannot write {output}: name a file in a folder that exists")
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         with _alone(beside):
             for left in Path(beside).glob(LEFT):
                 with contextlib.suppress(UserError, OSError):  # in use, or another user's
-                    refuse_locked(str(left), str(left / LOCK))
+                    refuse_held(str(left))
                     remove(left)
             try:
                 work = Path(tempfile.mkdtemp(prefix=PREFIX, dir=beside))
@@ -41,8 +40,8 @@ def work_folder(output: str) -> Iterator[Path]:
                     f"cannot write {output} ({error.strerror}): name a file in a folder that you "
                     "may write to"
                 ) from None
-            held.callback(remove, work)
-            held.enter_context(locked(str(work), str(work / LOCK)))
+            stack.callback(remove, work)
+            stack.enter_context(held(str(work), lambda _: None))
         yield work
 
 

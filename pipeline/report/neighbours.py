@@ -8,6 +8,7 @@ import numpy as np
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.run_reader import Run
 
 MOST_VECTORS = 100_000  # compared with a word: those of the first parts, if there are more
@@ -31,12 +32,13 @@ def neighbours(run: Run, word: str) -> Iterator[str]:
     vectors, words, contexts, sentences = found
     at = [i for i, tokens in enumerate(words) if word.lower() in tokens]
     if not at:
-        raise UserError(f"no sentence of {run.layout.root} has the word {word!r}")
+        raise UserError(f"no sentence of {run.layout.root} has the word '{word}'")
     # All vectors share their mean; without it, angles say more about how they differ.
     vectors = vectors - vectors.mean(axis=0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     what = "sentences" if output == SENTENCE_OUTPUT else "tokens"
-    yield f"{word}: {_uses(len(at))}; nearest {what} of other sentences, by cosine of {output}"
+    uses = counted(len(at), "use")
+    yield f"{word}: {uses}; nearest {what} of other sentences, by cosine of {output}"
     for i in at[:: max(1, len(at) // CONTEXTS)][:CONTEXTS]:
         yield ""
         yield f"  {contexts[i]}"
@@ -47,10 +49,6 @@ def neighbours(run: Run, word: str) -> Iterator[str]:
 
 
 Found = tuple[np.ndarray, list[set[str]], list[str], np.ndarray]
-
-
-def _uses(n: int) -> str:
-    return "1 use" if n == 1 else f"{n:,} uses"
 
 
 def _token_vectors(run: Run, output: str) -> Found:

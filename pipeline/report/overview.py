@@ -17,7 +17,7 @@ from elmo_beam.transforms.run_reader import Run
 def overview(run: Run, rows: int) -> Iterator[str]:
     """The lines to show."""
     state = read_state(run.layout, run.settings, plans_of(run.layout, run.shards))
-    yield summary(run.layout, state, Session())
+    yield from summary(run.layout, state, Session())
     yield from (f"  ! {line}" for line in problems(state))
     yield from _settings(run.settings)
     yield from _schema_and_rows(run, rows)
@@ -56,4 +56,6 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return f"[{' '.join(value[:12])}{' …' if len(value) > 12 else ''}]"
     text = str(value)
-    return repr(text if len(text) <= 60 else text[:59] + "…") if isinstance(value, str) else text
+    if isinstance(value, str):
+        return f"'{text if len(text) <= 60 else text[:59] + '…'}'"
+    return text

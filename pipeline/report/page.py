@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.state import RunState, plans_of, read_state
 from elmo_beam.pipeline.report.svg import COLOURS, histogram
 from elmo_beam.pipeline.report.word_map import word_map
-from elmo_beam.pipeline.terminal.status_line import duration
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.storage import join, list_names, read_bytes, write_bytes
 from elmo_beam.transforms.run_reader import Run, open_run
@@ -66,11 +66,11 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
     troubles = problems(state)
     done = "complete" if run.complete else "not complete: run the command again"
     if troubles:
-        done = f"not complete: {len(troubles)} to fix"
+        done = f"not complete: {len(troubles):,} to fix"
     figures = [
-        (f"{state.total('rows'):,}", "sentences"),
-        (f"{state.total('tokens'):,}", "tokens"),
-        (f"{state.total('bytes') / 1e6:,.1f} MB", f"in {len(state.accounts):,} parts"),
+        tuple(counted(state.total("rows"), "sentence").split()),
+        tuple(counted(state.total("tokens"), "token").split()),
+        (f"{state.total('bytes') / 1e6:,.1f} MB", f"in {counted(len(state.accounts), 'part')}"),
     ]
     session = run.manifest.get("figures", {})
     seconds, tokens = session.get("session_seconds"), session.get("session_tokens")
@@ -91,7 +91,7 @@ def _accounts(state: RunState) -> Iterator[str]:
         ("blank", state.total("blank"), "#999"),
         ("rejected", rejected, COLOURS[5]),
     ]
-    yield f"<h2>What became of {lines:,} lines</h2>"
+    yield f"<h2>What became of {counted(lines, 'line')}</h2>"
     yield '<div class="bar">'
     for name, n, colour in kinds:
         if n:
@@ -116,7 +116,7 @@ def _lengths(run: Run) -> Iterator[str]:
     yield "<h2>Tokens per sentence</h2>"
     yield histogram(counts, edges)
     beyond = int((lengths >= edges[-1]).sum())
-    more = f"; {beyond:,} longer ones are not drawn" if beyond else ""
+    more = f"; those of {counted(beyond, 'longer sentence')} are not drawn" if beyond else ""
     yield (
         f'<p class="soft">median {int(np.median(lengths))}, longest {int(lengths.max())}{more}</p>'
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from elmo_beam.elmo.wording import counted
+
 # Okabe and Ito's colours, safe for colour-blind readers, then darker ones.
 COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d1f", "#7a4fa3",
@@ -31,7 +33,9 @@ def histogram(counts: Sequence[int], edges: Sequence[int], width: int = 640) -> 
     parts = []
     for i, count in enumerate(counts):
         tall = 140 * count / most
-        label = f"{edges[i]} to {edges[i + 1] - 1} tokens: {count:,} sentences"
+        last = edges[i + 1] - 1
+        start = "" if last == edges[i] else f"{edges[i]} to "
+        label = f"{start}{counted(last, 'token')}: {counted(count, 'sentence')}"
         parts.append(
             f'<rect x="{i * step + 1:.1f}" y="{base - tall:.1f}" width="{step - 2:.1f}" '
             f'height="{tall:.1f}" fill="{COLOURS[0]}"><title>{label}</title></rect>'

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.svg import Point, scatter
 from elmo_beam.transforms.run_reader import Run
 
@@ -40,7 +41,8 @@ def word_map(run: Run) -> Iterator[str]:
         Point(float(x), float(y), word, text)
         for (x, y), (word, text) in zip(places, texts, strict=True)
     ]
-    yield f"<h2>{len(points)} uses of {len(chosen)} words, by their {escape(output)} vectors</h2>"
+    what = f"{counted(len(points), 'use')} of {counted(len(chosen), 'word')}"
+    yield f"<h2>{what}, by their {escape(output)} vectors</h2>"
     yield scatter(points)
     yield '<p class="soft">The plane in which they differ most; point at one to read it.</p>'
 

@@ -1,29 +1,76 @@
-"""Standard output that may fail: a closed pipe, a full disk, a narrow encoding."""
+"""Standard output and standard error: every line that the program prints is printed here.
+
+They may fail (a closed pipe, a full disk), be closed, or have a narrow encoding. And what is in a
+line comes from anywhere, file names, columns, tokens: none of it may move the cursor or begin a
+line of its own.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
+
+CLEAR_LINE = "\r\x1b[K"  # on a terminal
+# Control characters, line and paragraph separators, what turns the direction of text around, and
+# halves of surrogate pairs, which have no bytes in any encoding.
+UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def prepare() -> None:
-    """Let a narrow encoding replace what it cannot say."""
+    """Open the streams that are closed, and let a narrow encoding replace what it cannot say."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free descriptor is the stream's own. It is taken, here and in processes
+            # started from here, before a file is opened that would receive what is printed.
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
-def say(text: str, end: str = "\n") -> None:
-    """Print to standard output; if nobody can read it, the command continues."""
-    try:
-        print(text, end=end, flush=True)
-    except OSError:  # as in `elmo-beam inspect DIR | head`
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def printable(text: str) -> str:
+    r"""A line of text as it may be printed: ESC as `\x1b`, and so on; other text as it is."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(*lines: str) -> None:
+    """Print lines to standard output; if nobody can read it, the command continues."""
+    for line in lines:
+        try:
+            print(printable(line), flush=True)
+        except OSError:  # as in `elmo-beam inspect DIR | head`
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str) -> None:
     """Print one line of trouble to standard error."""
+    show(f"elmo-beam: {text}")
+
+
+def show(text: str, start: str = "", end: str = "\n") -> None:
+    """Print to standard error, if it can be; `start` and `end` may move the cursor."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # None; full; closed
+        sys.stderr.write(f"{start}{printable(text)}{end}")
+        sys.stderr.flush()
+
+
+def complain_at_once(descriptor: int, text: str) -> None:
+    """`complain` where Python's own streams may be in use: in a signal's handler."""
+    start = CLEAR_LINE if on_terminal() else ""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    line = f"{start}elmo-beam: {printable(text)}\n".encode(encoding, "replace")
     with contextlib.suppress(OSError):
-        print(f"elmo-beam: {text}", file=sys.stderr, flush=True)
+        os.write(descriptor, line)
+
+
+def on_terminal() -> bool:
+    """Whether standard error is a terminal."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # it is None, or closed
+        return False

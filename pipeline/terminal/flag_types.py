@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from elmo_beam.elmo.arguments import plain_path
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.model.outputs import check_output_names
+from elmo_beam.pipeline.terminal.console import say
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -21,8 +24,23 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
 
+    def _print_message(self, message: str, file: object = None) -> None:
+        say(*message.splitlines())
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            hint = nearest(value, list(action.choices), self.prog)
+            raise ArgumentError(f"unknown command {value}: {hint}")
+        super()._check_value(action, value)
+
     def error(self, message: str) -> NoReturn:
         raise ArgumentError(f"{message} (see {self.prog} --help)")
+
+
+def nearest(word: str, known: Sequence[str], prog: str) -> str:
+    """What may have been meant, or where to look."""
+    near = difflib.get_close_matches(word, known, 1, 0.6)
+    return f"did you mean {near[0]}?" if near else f"see {prog} --help"
 
 
 def size(text: str) -> int:

@@ -16,6 +16,7 @@ from elmo_beam.transforms.settings_checks import (
     DTYPES,
     LONG_SENTENCES,
     NORMALIZATIONS,
+    PARQUET_ENCODINGS,
     check_settings,
     check_text_settings,
 )
@@ -34,8 +35,8 @@ TEXT_FLAGS = (
 )
 
 
-def add_files(parser: argparse.ArgumentParser) -> None:
-    """--input and --output of a run."""
+def add_inputs(parser: argparse.ArgumentParser, what: str) -> None:
+    """--input, which may be repeated."""
     parser.add_argument(
         "--input",
         dest="inputs",
@@ -43,7 +44,15 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=path,
         metavar="FILE",
-        help="a file or quoted glob, local or a URL; repeat it for more. Text, .jsonl, .parquet; "
+        help=what,
+    )
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """--input and --output of a run."""
+    add_inputs(
+        parser,
+        "a file or quoted glob, local or a URL; repeat it for more. Text, .jsonl, .parquet; "
         "text and .jsonl also as .gz, .bz2, .zst",
     )
     parser.add_argument("--output", type=path, metavar="DIR", help="the output folder")
@@ -99,6 +108,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     written.add_argument(
         "--dtype", choices=DTYPES, default=d.dtype, help="type of the vectors (default: float32)"
+    )
+    written.add_argument(
+        "--parquet_encoding",
+        choices=PARQUET_ENCODINGS,
+        default=d.parquet_encoding,
+        help="plain: larger, for Spark and older readers (default: byte_stream_split)",
     )
     written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.terminal.console import say
-from elmo_beam.pipeline.terminal.status_line import listed
 from elmo_beam.transforms.inputs.expand import expand_inputs
 
 

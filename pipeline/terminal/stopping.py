@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.process import visible_stderr
+from elmo_beam.pipeline.terminal.console import complain_at_once
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_WITHIN = 20  # seconds; a cluster takes its time to cancel a job
@@ -50,14 +51,8 @@ class Stopper:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         for answered in self._before:  # a shell that is closed sends more than one
             signal.signal(answered, signal.SIG_IGN)
-        start = "\r\x1b[K" if sys.stderr.isatty() else ""
         shown = os.dup(visible_stderr())
-
-        def say(text: str) -> None:
-            with contextlib.suppress(OSError):  # the terminal is gone
-                os.write(shown, text.encode())
-
-        say(f"{start}elmo-beam: {self.describe()}\n")
+        complain_at_once(shown, self.describe())
         # Libraries may complain as they are cut off.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
@@ -65,7 +60,7 @@ class Stopper:
             try:
                 self.clean_up()
             except UserError as error:
-                say(f"elmo-beam: {error}\n")
+                complain_at_once(shown, str(error))
 
         cleaning = threading.Thread(target=clean, daemon=True)
         cleaning.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.corpus import Corpus, read_corpus
@@ -21,7 +22,7 @@ def read_showing(
         done = files
 
     def show() -> None:
-        status.show(done / len(paths), f"read {done} of {len(paths)} files")
+        status.show(done / len(paths), f"read {done} of {counted(len(paths), 'file')}")
 
     try:
         return run_in_thread(lambda: read_corpus(paths, text, cache, count), show, TICK)

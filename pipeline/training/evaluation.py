@@ -19,6 +19,7 @@ from elmo_beam.elmo.pos_probe import PENALTIES, Probe, majority_accuracy
 from elmo_beam.elmo.training.batches import BatchMaker, epoch_of_batches
 from elmo_beam.elmo.training.language_model import SOFTMAX_B, SOFTMAX_W, LanguageModel
 from elmo_beam.elmo.training.vocabulary import read_softmax
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.pipeline.training.corpus import TICK, read_showing
@@ -112,19 +113,21 @@ def perplexity_line(found: dict[str, Any]) -> str:
     """The figures of `perplexity_of` in one line."""
     return (
         f"perplexity {found['forward']:.1f} forward, {found['backward']:.1f} backward, on "
-        f"{found['predictions']:,} {found['tokenizer']} tokens; {found['vocabulary']:,} words, "
+        f"{counted(found['predictions'], found['tokenizer'] + ' token')}; "
+        f"{counted(found['vocabulary'], 'word')}, "
         f"{found['unknown_rate']:.1%} <UNK>"
     )
 
 
-def probe_table(found: dict[str, Any]) -> str:
-    """The accuracies of `probe_of`, with a bar each."""
+def probe_table(found: dict[str, Any]) -> list[str]:
+    """The accuracies of `probe_of` in lines, with a bar each."""
     accuracy = found["accuracy"]
     measured = list(accuracy[MAJORITY])
     lowest = min(by_part[measured[-1]] for by_part in accuracy.values())
     least = min(int(lowest * 20) / 20, 0.95)  # the bars' left end
     rows = [
-        f"parts of speech by a linear probe, fit on {found['sentences']['train']:,} sentences",
+        "parts of speech by a linear probe, fit on "
+        f"{counted(found['sentences']['train'], 'sentence')}",
         f"{'':<16}{''.join(f'{part:>8}' for part in measured)}  {measured[-1]}, from {least:.0%} "
         "to 100%",
     ]
@@ -132,4 +135,4 @@ def probe_table(found: dict[str, Any]) -> str:
         figures = "".join(f"{by_part[part]:>8.1%}" for part in measured)
         full = round(BAR * (by_part[measured[-1]] - least) / (1 - least))
         rows.append(f"{name:<16}{figures}  {'█' * full}{'░' * (BAR - full)}")
-    return "\n".join(rows)
+    return rows

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.terminal.console import complain
-from elmo_beam.pipeline.terminal.status_line import listed
+from elmo_beam.transforms.files.lease import FOLDER as LEASES
 from elmo_beam.transforms.files.lock import LOCK, held
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import versions
@@ -131,7 +132,7 @@ def _holds_anything(folder: ModelFolder) -> bool:
     """Whether a folder holds more than a training that has just started."""
     names = set(os.listdir(folder.root)) if os.path.isdir(folder.root) else set()
     inner = set(os.listdir(folder.training)) if os.path.isdir(folder.training) else set()
-    return bool(names - {"training"} or inner - {LOCK, TEMPORARY, "lease"})
+    return bool(names - {"training"} or inner - {LOCK, TEMPORARY, LEASES})
 
 
 def _compare(folder: ModelFolder, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -18,8 +18,9 @@ from elmo_beam.elmo.training.language_model import SEED, SOFTMAX_B, SOFTMAX_W, A
 from elmo_beam.elmo.training.recipe import Recipe
 from elmo_beam.elmo.training.trainer import Clock, Trainer, learning_rate
 from elmo_beam.elmo.training.vocabulary import UNKNOWN, softmax_bytes, vocabulary_of
+from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.terminal.console import say
-from elmo_beam.pipeline.terminal.status_line import Status, duration
+from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.training.model_folder import ModelFolder
 from elmo_beam.transforms.corpus import Corpus
 from elmo_beam.transforms.files.settings import versions
@@ -65,8 +66,8 @@ class Training:
         self._held = _thinned(np.flatnonzero(corpus.held_out), self._lengths)
         if not len(self._trained) or not len(self._held):
             raise UserError(
-                f"the text has {len(self._trained)} sentences to train on and {len(self._held)} "
-                "held out: give at least some hundred different sentences"
+                f"the text has {counted(len(self._trained), 'sentence')} to train on and "
+                f"{len(self._held)} held out: give at least some hundred different sentences"
             )
         words = corpus.sentences.vocabulary
         of_held_out = corpus.sentences.ids[np.repeat(corpus.held_out, self._lengths)]
@@ -83,19 +84,20 @@ class Training:
         self._seconds = 0.0  # of training, in all sessions
         self._rate: float | None = None  # tokens a second, of this session
 
-    def plan(self) -> str:
-        """What is trained on, in one paragraph."""
+    def plan(self) -> list[str]:
+        """What is trained on, in lines."""
         corpus, n = self._corpus, len(self.vocabulary)
         rejected = sum(corpus.rejected.values())
-        words = f"{n:,} words"
+        words = counted(n, "word")
         if n < self._recipe.n_tokens_vocab:
             words += f" (the text has no more; n_tokens_vocab is {self._recipe.n_tokens_vocab:,})"
-        return (
-            f"{corpus.lines:,} lines ({corpus.blank:,} blank, {rejected:,} rejected), "
-            f"{len(self._lengths):,} sentences, {int(self._lengths.sum()):,} tokens\n"
-            f"vocabulary of {words}; {int(corpus.held_out.sum()):,} sentences held out, perplexity "
-            f"measured on {len(self._held):,} of them"
-        )
+        return [
+            f"{counted(corpus.lines, 'line')} ({corpus.blank:,} blank, {rejected:,} rejected), "
+            f"{counted(len(self._lengths), 'sentence')}, "
+            f"{counted(int(self._lengths.sum()), 'token')}",
+            f"vocabulary of {words}; {counted(int(corpus.held_out.sum()), 'sentence')} held out, "
+            f"perplexity measured on {len(self._held):,} of them",
+        ]
 
     def stopped(self) -> str:
         """What to print when the command is stopped here."""
@@ -242,19 +244,20 @@ class Training:
             "versions": versions(),
         }
 
-    def summary(self) -> str:
+    def summary(self) -> list[str]:
         """The same for a person, in three lines."""
         report = self.report()
         last, held = self._history[-1], report["held_out"]
-        return (
-            f"{self._folder.root}\n"
-            f"  trained             {self._clock.step:,} steps, {self._clock.tokens:,} tokens "
+        return [
+            self._folder.root,
+            f"  trained             {counted(self._clock.step, 'step')}, "
+            f"{counted(self._clock.tokens, 'token')} "
             f"({self._clock.tokens / self._predictions:.2f} epochs) in "
-            f"{duration(report['seconds'])}\n"
+            f"{duration(report['seconds'])}",
             f"  held-out perplexity {last['forward']:.1f} forward, {last['backward']:.1f} "
-            f"backward, on {held['predictions']:,} tokens; {len(self.vocabulary):,} words, "
-            f"{held['unknown_rate']:.1%} <UNK>"
-        )
+            f"backward, on {counted(held['predictions'], 'token')}; "
+            f"{counted(len(self.vocabulary), 'word')}, {held['unknown_rate']:.1%} <UNK>",
+        ]
 
 
 def _thinned(held: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -87,14 +87,14 @@ def train(job: TrainingJob, stop: Stopper, status: Status) -> None:
             cache = (folder.training, folder.corpus)
             corpus = read_showing(paths, job.text, cache, status)
             training = Training(folder, corpus, start.options, start.recipe, job.epochs)
-            say(training.plan())
+            say(*training.plan())
             stop.describe = training.stopped
             arrays = {**start.arrays, **start.softmax_of(training.vocabulary)}
             try:
                 run_in_thread(lambda: training.run(arrays), lambda: training.show(status), TICK)
             finally:
                 status.end()
-            say(training.summary())
+            say(*training.summary())
 
 
 @contextmanager

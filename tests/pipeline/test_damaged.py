@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_read_is_named_once_with_cause(mixed: tuple[Job, l
     job, complaints = mixed
     path = f"{job.folder}/in/dangling.txt"
     [line] = (line for line in complaints if path in line)
-    assert f"cannot read {path} (No such file or directory); nothing of it is embedded" in line
+    assert f"cannot read {path} (No such file or directory), nothing of it is embedded" in line
     assert "the same command continues" in line
     assert job.manifest()["unread"] == [{"shard": path, "cause": "No such file or directory"}]
 

@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_read_at_all_is_unread_until_it_can(
 ) -> None:
     path = job.file("a.txt", "One bank.\n")
     fail(errno.EIO, 0, 1 << 30)
-    job.embed().refuses(f"cannot read {path} (Input/output error); nothing of it is embedded")
+    job.embed().refuses(f"cannot read {path} (Input/output error), nothing of it is embedded")
     assert job.manifest()["unread"] == [{"shard": str(path), "cause": "Input/output error"}]
     assert not job.success
     fail(errno.EIO, 0, 0)

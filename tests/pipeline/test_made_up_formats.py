@@ -52,7 +52,12 @@ def parse_tabs(raw: bytes | None, settings: Settings) -> tuple[str, str | None]:
 
 
 OUTPUT = OutputFormat(
-    write=write_json, read=read_json, columns=kept, dtypes=("float32",), packing=3.0, pads=False
+    write=write_json,
+    read=read_json,
+    columns=kept,
+    dtypes=("float32",),
+    packing=lambda settings: 3.0,
+    pads=False,
 )
 INPUT = InputFormat(
     suffixes=(".tsv",), compressible=True, cut=cut_lines, read=read_lines, parse=parse_tabs

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from elmo_beam.elmo.wording import counted
 from tests.helpers.command import ROOT, Job, Ran, elmo_beam, random_lines
 
 TEXT = b"The bank of the river.\n\nbad \xff line\nMoney in the bank\n"  # 6 and 4 tokens
@@ -62,7 +63,7 @@ def test_the_run_does_what_the_plan_said(job: Job, flags: tuple[str, ...]) -> No
     assert shown["sentences"] == f"{manifest['rows']:,}"
     assert shown["tokens"] == f"{manifest['tokens']:,}"
     parts = len(list((job.out / "parts").iterdir()))
-    assert shown["files"] == f"1 in {parts:,} blocks"
+    assert shown["files"] == f"1 in {counted(parts, 'block')}"
 
 
 def test_the_output_is_forecast_within_a_third(tmp_path: Path) -> None:

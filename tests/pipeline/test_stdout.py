@@ -75,3 +75,33 @@ def test_a_terminal_that_has_only_ascii_gets_an_answer(done: Job, command: str) 
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "caf" in out or "usage" in out
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_nothing_but_what_is_printed(closed: str) -> None:
+    """`elmo-beam … 2>&-`: no traceback, and nothing of one stream in the other."""
+    for words, code, stream in (("--version", 0, "out"), ("emebd", 2, "err")):
+        line = f'exec "$0" -m elmo_beam {words} {closed}'
+        ran = subprocess.run(
+            ["sh", "-c", line, sys.executable], cwd=ROOT, capture_output=True, text=True
+        )
+        is_open = {"out": " >&-" not in f" {closed}", "err": "2>&-" not in closed}
+        assert ran.returncode == code
+        assert bool(ran.stdout) == (stream == "out" and is_open["out"])
+        assert bool(ran.stderr) == (stream == "err" and is_open["err"])
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_a_closed_streams_place_here_or_in_a_child(closed: str) -> None:
+    """Libraries write to descriptor 2, whatever it is by then."""
+    code = (
+        "import os, subprocess, sys\n"
+        "from elmo_beam.pipeline.terminal.console import prepare\n"
+        "prepare()\n"
+        "mine = os.open('/dev/null', os.O_RDONLY)\n"
+        "child = 'import os, sys; sys.exit(os.open(\"/dev/null\", os.O_RDONLY))'\n"
+        "theirs = subprocess.call([sys.executable, '-c', child], close_fds=True)\n"
+        "sys.exit(0 if min(mine, theirs) > 2 else 1)\n"
+    )
+    line = f'exec "$0" -c "$1" {closed}'
+    assert subprocess.call(["sh", "-c", line, sys.executable, code], cwd=ROOT) == 0

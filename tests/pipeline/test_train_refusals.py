@@ -73,7 +73,7 @@ def test_bad_options_are_one_line(
     [
         (b"", ("0 sentences to train on",)),
         (b"\n \n\xff\n", ("0 sentences to train on",)),
-        (b"only one sentence\n", ("sentences to train on", "0 held out")),
+        (b"only one sentence\n", ("1 sentence to train on", "0 held out")),
     ],
 )
 def test_a_text_that_is_too_small_is_one_line(

@@ -46,7 +46,7 @@ def test_compressed_and_only_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "parts"),
     [
-        (b"just text\n", ("is not CoNLL-U", "line 1", "1 columns")),
+        (b"just text\n", ("is not CoNLL-U", "line 1", "1 column,")),
         (TEXT.encode() + b"2\tx\n", ("line 10", "2 columns")),
         (b"", ("has no sentences",)),
         (b"# only a comment\n\n", ("has no sentences",)),

@@ -15,6 +15,7 @@ from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs import parquet
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column, vector_type
+from elmo_beam.transforms.settings_checks import PARQUET_ENCODINGS
 from tests.helpers.blocks import TINY, embedded_block, make_settings, normalized, raw_block
 
 ALL = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo", "default")
@@ -78,10 +79,12 @@ def test_flat_vectors_become_columns() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("encoding", PARQUET_ENCODINGS)
 def test_floats_are_not_dictionary_encoded_and_everything_is_zstd(
-    tmp_path: Path, dtype: str
+    tmp_path: Path, dtype: str, encoding: str
 ) -> None:
-    _, file = written(tmp_path, dtype=dtype)
+    _, file = written(tmp_path, dtype=dtype, parquet_encoding=encoding)
+    splits = (dtype, encoding) == ("float32", "byte_stream_split")
     group = pq.ParquetFile(file).metadata.row_group(0)
     for i in range(group.num_columns):
         column = group.column(i)
@@ -90,7 +93,7 @@ def test_floats_are_not_dictionary_encoded_and_everything_is_zstd(
         if name in ALL:
             assert not column.has_dictionary_page
             # DuckDB cannot read BYTE_STREAM_SPLIT of float16.
-            assert ("BYTE_STREAM_SPLIT" in column.encodings) == (dtype == "float32")
+            assert ("BYTE_STREAM_SPLIT" in column.encodings) == splits
         elif name in ("shard", "text", "tokens"):
             assert column.has_dictionary_page
 

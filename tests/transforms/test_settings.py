@@ -12,6 +12,7 @@ import pytest
 
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import (
+    ADDED,
     COMPARED,
     LIBRARIES,
     Settings,
@@ -41,6 +42,7 @@ CHANGES: dict[str, Any] = {
     "text_field": "body",
     "text_column": "body",
     "id_field": "key",
+    "parquet_encoding": "plain",
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -62,6 +64,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.normalize, settings.tokenizer, settings.language) == ("nfc", "moses", "en")
     assert (settings.max_tokens, settings.long_sentences) == (5000, "reject")
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
+    assert settings.parquet_encoding == "byte_stream_split"
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 
@@ -87,6 +90,41 @@ def test_settings_survive_their_json() -> None:
         back = Settings.from_json(json.loads(json.dumps(settings.to_json())))
         assert back == settings
         assert back.fingerprint == settings.fingerprint
+
+
+def before_added(settings: Settings) -> dict[str, Any]:
+    """The settings as the first version recorded them."""
+    return {name: value for name, value in settings.to_json().items() if name not in ADDED}
+
+
+def test_the_fingerprint_of_the_first_version_holds() -> None:
+    assert BASE.fingerprint == "04154ca4351cf024"
+    assert Settings.from_json(before_added(BASE)) == BASE
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_run_from_before_a_setting_existed_continues_with_its_default_only(
+    layout: Layout, name: str
+) -> None:
+    Path(layout.root).mkdir(exist_ok=True)
+    document = {"settings": before_added(BASE), "versions": {}}
+    Path(layout.run).write_text(json.dumps(document))
+    with refused(f"`{name}` {getattr(BASE, name)}, now {CHANGES[name]}"):
+        record_settings(layout, replace(BASE, **{name: CHANGES[name]}))
+    record_settings(layout, BASE)
+    assert read_settings(layout) == BASE
+
+
+@pytest.mark.parametrize("name", sorted(before_added(BASE)))
+def test_a_record_without_a_setting_of_the_first_version_is_damaged(
+    layout: Layout, name: str
+) -> None:
+    record_settings(layout, BASE)
+    document = json.loads(Path(layout.run).read_text())
+    del document["settings"][name]
+    Path(layout.run).write_text(json.dumps(document))
+    with refused(layout.run, "is damaged", name):
+        read_settings(layout)
 
 
 def test_settings_that_this_version_does_not_know_are_ignored() -> None:

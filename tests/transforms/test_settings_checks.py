@@ -20,6 +20,7 @@ CHOICES = {
     "precision": ("float32", "bfloat16"),
     "format": ("parquet", "tfrecord"),
     "dtype": ("float32", "float16"),
+    "parquet_encoding": ("byte_stream_split", "plain"),
     "normalize": ("nfc", "none"),
     "tokenizer": ("moses", "whitespace"),
     "long_sentences": ("reject", "truncate", "split"),
@@ -73,6 +74,10 @@ def test_a_language_that_moses_lacks_is_named() -> None:
         ),
         ({"format": "tfrecord", "dtype": "float16"}, ("`dtype` float16", "tfrecord", "float32")),
         ({"pad_to": 5000}, ("`pad_to`", "`format` parquet")),
+        (
+            {"format": "tfrecord", "parquet_encoding": "plain"},
+            ("`parquet_encoding` plain", "`format` parquet", "tfrecord"),
+        ),
         (
             {"format": "tfrecord", "pad_to": 8, "max_tokens": 9},
             ("`pad_to` 8", "`max_tokens` 9", "no larger than `pad_to`"),

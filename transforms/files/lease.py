@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -29,6 +30,7 @@ from elmo_beam.transforms.files.storage import (
     write_bytes,
 )
 
+FOLDER = "lease"  # its name below the folder that is leased
 RENEW = 20.0  # seconds
 EXPIRES = 120.0  # seconds after its last renewal, when the holder must be gone
 
@@ -37,7 +39,7 @@ class Lease:
     """The lease of this process on a folder; UserError if another lives."""
 
     def __init__(self, root: str) -> None:
-        self._root, self._folder = root, join(root, "lease")
+        self._root, self._folder = root, join(root, FOLDER)
         self._name = f"{uuid.uuid4().hex}.json"
         self._holder = {
             "host": socket.gethostname(),
@@ -85,15 +87,24 @@ class Lease:
         """The names of others' leases; UserError if one of them lives."""
         times = list_times(self._folder)
         now = times.pop(self._name, max(times.values(), default=0.0))
-        for name, renewed in times.items():
-            if renewed > now - EXPIRES:
-                holder = _holder_of(read_bytes(join(self._folder, name)))
-                if holder is not None and not _is_dead(holder):
-                    raise UserError(
-                        f"another elmo-beam is writing to {self._root} (on {holder['host']}, since "
-                        f"{holder['started']}): wait for it, or stop it first"
-                    )
+        _refuse_living(self._root, times, now)
         return list(times)
+
+
+def refuse_leased(root: str) -> None:
+    """UserError if a local folder is leased at this moment."""
+    _refuse_living(root, list_times(join(root, FOLDER)), time.time())
+
+
+def _refuse_living(root: str, times: dict[str, float], now: float) -> None:
+    for name, renewed in times.items():
+        if renewed > now - EXPIRES:
+            holder = _holder_of(read_bytes(join(root, FOLDER, name)))
+            if holder is not None and not _is_dead(holder):
+                raise UserError(
+                    f"another elmo-beam is writing to {root} (on {holder['host']}, since "
+                    f"{holder['started']}): wait for it, or stop it first"
+                )
 
 
 def _holder_of(text: bytes | None) -> dict[str, Any] | None:

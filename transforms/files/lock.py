@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.transforms.files.lease import Lease
+from elmo_beam.transforms.files.lease import Lease, refuse_leased
 from elmo_beam.transforms.files.remote import is_remote
 
 LOCK = ".lock"  # its name below the folder
@@ -44,6 +44,7 @@ def refuse_held(root: str) -> None:
         return
     with open(path, "rb") as file:
         _flock(root, file.fileno(), fcntl.LOCK_SH)
+    refuse_leased(root)
 
 
 def _locked(root: str, notice: Callable[[str], None]) -> int | None:

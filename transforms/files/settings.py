@@ -19,6 +19,10 @@ LIBRARIES = (
 # Raised when the same settings give other part files, so that those of before are made again.
 PARTS_VERSION = 1
 
+# Fields that runs recorded before lack. Their default must be what those runs did: with it, the
+# fingerprint is what it was, and such a run continues.
+ADDED = ("parquet_encoding",)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,7 +38,8 @@ class Settings:
     sentences first. max_tokens: per sentence. long_sentences: "reject", "truncate" or "split" those
     that have more. pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
     where JSON Lines and Parquet have the text. id_field: a JSON field or Parquet column to copy.
-    trust_model: let a TF-Hub module's graph run whatever its ops do.
+    parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
+    let a TF-Hub module's graph run whatever its ops do.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -57,6 +62,7 @@ class Settings:
     text_field: str = "text"
     text_column: str = "text"
     id_field: str | None = None
+    parquet_encoding: str = "byte_stream_split"
     trust_model: bool = False
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +70,11 @@ class Settings:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal; the same for settings that give the same part files."""
-        compared = {name: value for name, value in self.to_json().items() if name in COMPARED}
+        compared = {
+            name: value
+            for name, value in self.to_json().items()
+            if name in COMPARED and not (name in ADDED and value == DEFAULTS[name])
+        }
         compared["parts"] = PARTS_VERSION
         return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -79,13 +89,15 @@ class Settings:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Settings:
-        """The settings that `to_json` gave."""
-        known = {f.name: document[f.name] for f in fields(cls)}
+        """The settings that `to_json` gave, now or before the fields in ADDED existed."""
+        names = [f.name for f in fields(cls) if f.name in document or f.name not in ADDED]
+        known = {name: document[name] for name in names}
         return cls(**{**known, "outputs": tuple(known["outputs"])})
 
 
 FREE = ("model", "trust_model", "memory", "options")  # of no effect on the parts
 COMPARED = tuple(f.name for f in fields(Settings) if f.name not in FREE)
+DEFAULTS = Settings().to_json()
 
 
 def read_settings(layout: Layout) -> Settings:

@@ -8,6 +8,7 @@ are skipped.
 from __future__ import annotations
 
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import Damaged, Unread, stat_shard
 from elmo_beam.transforms.inputs.text_stream import TextStream
@@ -48,7 +49,8 @@ def read_conllu(path: str, most: int | None = None) -> list[TaggedSentence]:
         columns = line.split("\t")
         if len(columns) != COLUMNS:
             raise UserError(
-                f"{path} is not CoNLL-U: line {number} has {len(columns)} columns, not {COLUMNS}"
+                f"{path} is not CoNLL-U: line {number} has {counted(len(columns), 'column')}, not "
+                f"{COLUMNS}"
             )
         if columns[ID].isdecimal():
             forms.append(columns[FORM])

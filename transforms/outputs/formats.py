@@ -26,14 +26,14 @@ class OutputFormat:
     write: the table, which has the columns of `part_schema`, to a local path; raises OSError.
     read: a part's rows in order, with the columns that the format keeps, or those named.
     columns: the names of those that it keeps. dtypes: of vectors that it can hold. packing: bytes
-    in a part per byte of raw float32 vectors, about. pads: whether it honours `pad_to`.
+    in a part per byte of raw vectors, about. pads: whether it honours `pad_to`.
     """
 
     write: Callable[[pa.Table, Settings, str], None]
     read: Callable[[str, Settings, Sequence[str] | None], pa.Table]
     columns: Callable[[Settings], list[str]]
     dtypes: tuple[str, ...]
-    packing: float
+    packing: Callable[[Settings], float]
     pads: bool
 
 

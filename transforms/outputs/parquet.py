@@ -26,7 +26,7 @@ def _writer(sink: object, schema: pa.Schema, settings: Settings) -> pq.ParquetWr
     """A writer with the encodings that suit the columns."""
     plain = [name for name in schema.names if name not in settings.outputs]
     encodings: dict[str, str] | None = None
-    if settings.dtype == "float32":  # DuckDB cannot read BYTE_STREAM_SPLIT of float16
+    if _splits(settings):
         encodings = {_leaf(schema.field(n)): "BYTE_STREAM_SPLIT" for n in settings.outputs}
     return pq.ParquetWriter(
         sink,
@@ -36,6 +36,11 @@ def _writer(sink: object, schema: pa.Schema, settings: Settings) -> pq.ParquetWr
         column_encoding=encodings,
         write_page_checksum=True,
     )
+
+
+def _splits(settings: Settings) -> bool:
+    """Whether vectors are BYTE_STREAM_SPLIT, which DuckDB cannot read of float16."""
+    return settings.dtype == "float32" and settings.parquet_encoding == "byte_stream_split"
 
 
 def _leaf(field: pa.Field) -> str:
@@ -57,6 +62,6 @@ FORMAT = OutputFormat(
     read=read_parquet,
     columns=lambda settings: part_schema(settings).names,
     dtypes=("float32", "float16"),
-    packing=0.86,  # zstd over byte streams
+    packing=lambda settings: 0.86 if _splits(settings) else 0.95,
     pads=False,
 )

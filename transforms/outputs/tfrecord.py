@@ -145,6 +145,6 @@ FORMAT = OutputFormat(
     read=read_tfrecord,
     columns=kept_columns,
     dtypes=("float32",),
-    packing=1.0,
+    packing=lambda settings: 1.0,
     pads=True,
 )
