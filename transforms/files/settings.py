@@ -21,7 +21,7 @@ PARTS_VERSION = 1
 
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
-ADDED = ("parquet_encoding",)
+ADDED = ("parquet_encoding", "trust_model")
 
 
 @dataclass(frozen=True)
