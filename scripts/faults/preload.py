@@ -28,9 +28,8 @@ KINDS = {
 KILL = "KILL"
 RANDOM_NAMES = {
     r"[0-9a-f]{32}": "*",  # uuid.uuid4
-    r"#\d+ \(deleted\)": "* (deleted)",  # a file that never had a name
     r"-[0-9a-f]{8}(?=[-.])": "-*",  # of a shard's path
-    r"(?<= tmp/)[^/ ]+": "*",
+    r"(?<= tmp/).+": "*",
     r"(?<=\.elmo-beam-)\w{8}": "*",  # tempfile.mkdtemp
 }
 

@@ -33,7 +33,9 @@ from elmo_beam.elmo.model.weights import checked_weights
 from elmo_beam.pipeline.cli import main
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.job.verification import verify
+from elmo_beam.pipeline.terminal import status_line
 from elmo_beam.transforms import steps
+from elmo_beam.transforms.files import retry
 
 for module in COMMANDS.values():
     import_module(module)
@@ -109,8 +111,10 @@ class Tries:
 
     def attempt(self, fault: Fault) -> Outcome:
         """Run the command with a fault, then without one, and judge both."""
-        shutil.rmtree(self._folder)
-        shutil.copytree(self._start, self._folder)
+        for inner in ("out", "tmp"):  # not in/, whose files would get new times
+            shutil.rmtree(self._folder / inner, ignore_errors=True)
+            if (self._start / inner).exists():
+                shutil.copytree(self._start / inner, self._folder / inner)
         failed = self._run(self._command, fault)
         wrong = list(_behaviour(failed, fault))
         wrong += self._judge(done=failed.code == 0)
@@ -131,6 +135,8 @@ class Tries:
                 import elmo_beam.pipeline.training.session as session
 
                 session.Due = AlwaysDue  # type: ignore[assignment, misc]
+            status_line.LINE_EVERY = LIMIT  # no progress among the complaints
+            retry.WAITS = (1e-3,) * 5  # seconds
             os.environ["TMPDIR"], tempfile.tempdir = f"{self._folder}/tmp", None
             sys.argv = ["elmo-beam", *command]
             arm(self._folder, journal, fault)
