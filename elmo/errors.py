@@ -41,6 +41,6 @@ def memory_error(error: BaseException) -> UserError | None:
 
 def cause_of(error: BaseException) -> str:
     """What went wrong, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error) or type(error).__name__).splitlines()[0]
+    # HDF5's `strerror` is several lines.
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return (text or type(error).__name__).splitlines()[0]

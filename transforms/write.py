@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 
-from elmo_beam.transforms.accounts import Accounts, part_path, rejects_path, write_accounts
+from elmo_beam.transforms.accounts import (
+    Accounts,
+    accounts_path,
+    part_path,
+    read_accounts,
+    rejects_path,
+    write_accounts,
+)
 from elmo_beam.transforms.embed import EmbeddedBlock
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
@@ -16,6 +23,10 @@ from elmo_beam.transforms.outputs.formats import output_format
 def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> Accounts:
     """Commit a block: its rejects, then its part, then its accounts, each whole or not at all."""
     block, key = embedded.block, embedded.block.key
+    earlier = read_accounts(layout, key.stem)
+    if earlier is not None and earlier.content != key.content:
+        # They would vouch for what is written now, should the file become again what it was.
+        delete(accounts_path(layout, key.stem))
     rejects_sha256 = _write_rejects(layout, embedded)
     size, sha256 = _write_part(layout, settings, embedded)
     accounts = Accounts(

@@ -24,6 +24,7 @@ def test_a_shard_is_its_path_size_and_time(tmp_path: Path) -> None:
 
 def test_a_cause_is_one_line() -> None:
     assert cause_of(OSError(2, "No such file", "/a")) == "No such file"
+    assert cause_of(OSError(5, "cannot read (\nerrno = 5)")) == "cannot read ("
     assert cause_of(ValueError("first\nsecond")) == "first"
     assert cause_of(KeyError()) == "KeyError"
     assert cause_of(UserError("plain")) == "plain"

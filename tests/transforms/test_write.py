@@ -164,6 +164,28 @@ def test_a_commit_over_another_replaces_it_and_its_stale_rejects(layout: Layout)
     assert (accounts.rows, accounts.rejected, accounts.rejects_sha256) == (4, {}, "")
 
 
+@pytest.mark.parametrize("stop", ["rejects", "parts", "blocks"])
+def test_accounts_of_an_earlier_content_never_vouch_for_a_later_one(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    earlier = block_of(LINES)
+    write_block(layout, RUN, earlier)
+    changed = block_of([*LINES[:-1], b"\xfe"], seed=1)
+    key = replace(changed.block.key, content="another")
+    changed = replace(changed, block=replace(changed.block, key=key))
+    move = os.replace
+
+    def stopping(source: str, target: str) -> None:
+        if Path(target).parent.name == stop:
+            raise OSError(errno.EIO, "pulled out")
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", stopping)
+    with refused("pulled out"):
+        write_block(layout, RUN, changed)
+    assert not is_done(layout, RUN, earlier.block.key)  # the file may be changed back
+
+
 def test_the_same_block_written_twice_gives_the_same_bytes(layout: Layout) -> None:
     assert write_block(layout, RUN, block_of(LINES)) == write_block(layout, RUN, block_of(LINES))
 
