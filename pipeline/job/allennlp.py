@@ -30,6 +30,8 @@ from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import new_file, write_bytes
 from elmo_beam.transforms.inputs.lines import LIMIT_LINE
+from elmo_beam.transforms.inputs.magic import check_text
+from elmo_beam.transforms.inputs.shards import Damaged
 from elmo_beam.transforms.run_reader import open_run
 
 INDEX = "sentence_to_index"
@@ -59,6 +61,8 @@ def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
     if job.sentence_keys:
         _check_keys(sentences)
     output = os.path.abspath(job.output_file)
+    if os.path.exists(output) and os.path.samefile(job.input_file, output):
+        raise UserError(f"cannot write {output}: it is the input, so name another file")
     # Beside the output, where there is room for it: vectors are large, and /tmp may be memory.
     with work_folder(output) as work:
         stop.describe = lambda: "stopped; nothing was written"
@@ -80,12 +84,17 @@ def write_hdf5(job: Hdf5Job, stop: Stopper, status: Status) -> str:
 def _read(path: str) -> list[str]:
     """The lines, stripped; UserError if one is empty, as in AllenNLP, or is not text."""
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+        data = Path(path).read_bytes()
+        check_text(data)
+        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except Damaged as damage:
+        raise UserError(f"{path} {damage}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}): convert it first") from None
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror})") from None
-    sentences = [line.strip() for line in lines]
+    lines = text.removesuffix("\n").split("\n")
+    sentences = [line.removeprefix("\ufeff").strip() for line in lines]
     empty = [str(i) for i, sentence in enumerate(sentences) if not sentence]
     if empty:
         where = listed(empty)

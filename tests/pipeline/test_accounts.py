@@ -206,10 +206,13 @@ def test_parquet_in_many_blocks_and_row_groups_keeps_every_row(job: Job) -> None
     assert len(list((job.out / "parts").iterdir())) > 10
 
 
-def test_a_pretty_printed_document_is_rejected_line_by_line_not_lost(job: Job) -> None:
-    document = json.dumps({"text": "One bank."}, indent=1) + "\n"
-    job.file("a.json", document)
-    ran = job.embed().succeeds()
-    assert job.manifest()["rejected"] == {"not_json": 3}
-    assert "a.json is embedded (not_json): check the flags" in ran.out
+def test_a_pretty_printed_document_is_damaged_and_lines_that_are_no_json_are_rejected(
+    job: Job,
+) -> None:
+    job.file("a.json", json.dumps({"text": "One bank."}, indent=1) + "\n")
+    job.file("b.json", "One bank.\nTwo banks.\n")
+    ran = job.embed()
+    ran.refuses("a.json is one JSON document", "JSON Lines")
+    assert job.manifest()["rejected"] == {"not_json": 2}
+    assert "b.json is embedded (not_json): check the flags" in ran.out
     assert balanced(job)

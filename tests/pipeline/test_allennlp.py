@@ -102,6 +102,8 @@ def test_the_authors_own_model(bilm_tf: Path, tmp_path: Path) -> None:
         (b"\xef\xbb\xbf\none\n", ("empty lines (0)",)),
         (b"one\n\n \nfour\n", ("empty lines (1, 2)",)),
         (b"one\n\xff\n", ("not UTF-8", "byte 4")),
+        (b"one\n\xef\xbb\xbf\n", ("empty lines (1)",)),
+        ("one two\n".encode("utf-16-le"), ("not UTF-8 text", "UTF-16")),
         (b"a " * 600_000, ("line 0", "over 1 MiB")),
     ],
 )
@@ -128,6 +130,10 @@ def test_wrong_flags_and_files(text: Path, tmp_path: Path, model: Path) -> None:
     command(text, tmp_path / "none" / "out.hdf5", model, "--all").refuses("none", "a folder")
     command(tmp_path / "none.txt", out, model, "--all").refuses("none.txt", "No such file")
     command(text, out, tmp_path, "--all").refuses("no file", "options.json")
+    (tmp_path / "link.txt").symlink_to(text)
+    for same in (text, tmp_path / "link.txt"):
+        command(text, same, model, "--all").refuses(same, "is the input", "another file")
+    assert text.read_text(encoding="utf-8") == "\n".join(LINES) + "\n"
     assert not out.exists() and not list(tmp_path.glob(".elmo*"))
 
 
