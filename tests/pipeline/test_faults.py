@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import json
 import os
@@ -52,7 +53,8 @@ def test_an_error_that_passes_is_not_noticed(
     lines = random_lines(20)
     if name.endswith("jsonl"):
         lines = "".join(json.dumps({"text": line}) + "\n" for line in lines.splitlines())
-    job.file(name, lines)
+    data = lines.encode()
+    job.file(name, gzip.compress(data) if name.endswith(".gz") else data)
     fail(number, 10, 1)
     job.embed().succeeds()
     assert FailingFile.times == 0

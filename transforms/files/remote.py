@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
@@ -30,13 +31,16 @@ def filesystem(path: str) -> Any:
 def remote(path: str, action: Callable[[Any], T]) -> T:
     """What an action gives on the filesystem of a URL, tried again after an error that may pass.
 
-    Raises UserError for whatever the filesystem raises in the end: each has exceptions of its own.
+    Raises UserError for whatever the filesystem raises in the end, since each has exceptions of its
+    own; and OSError if the local disk is full.
     """
     try:
         return retried(lambda: action(filesystem(path)))
     except UserError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # of the local disk
         if may_pass(error):
             remedy = "try again, the same command continues"
         else:

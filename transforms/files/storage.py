@@ -28,6 +28,7 @@ from elmo_beam.transforms.files.remote import (
     upload,
 )
 from elmo_beam.transforms.files.retry import retried
+from elmo_beam.transforms.files.temporary import temporary_errors_explained
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -83,8 +84,11 @@ def local_copy(path: str) -> Iterator[str]:
     if not is_remote(path):
         yield path
         return
-    with tempfile.NamedTemporaryFile() as copy:
-        download(path, copy)
+    with temporary_errors_explained():
+        copy = tempfile.NamedTemporaryFile()  # noqa: SIM115
+    with copy:
+        with temporary_errors_explained():
+            download(path, copy)
         yield copy.name
 
 
