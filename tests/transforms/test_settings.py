@@ -89,6 +89,12 @@ def test_settings_survive_their_json() -> None:
         assert back.fingerprint == settings.fingerprint
 
 
+def test_a_run_from_before_there_was_trust_is_read() -> None:
+    document = BASE.to_json()
+    del document["trust_model"]
+    assert Settings.from_json(document) == BASE
+
+
 def test_settings_that_this_version_does_not_know_are_ignored() -> None:
     assert Settings.from_json({**BASE.to_json(), "unheard_of": 1}) == BASE
 

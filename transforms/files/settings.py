@@ -79,6 +79,7 @@ class Settings:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Settings:
         """The settings that `to_json` gave."""
+        document = {"trust_model": False, **document}  # older runs do not state it
         known = {f.name: document[f.name] for f in fields(cls)}
         return cls(**{**known, "outputs": tuple(known["outputs"])})
 
