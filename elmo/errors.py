@@ -16,7 +16,8 @@ class ArgumentError(UserError, ValueError):
 
 
 def cause_of(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, in one line, without the control characters of a damaged file."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return (str(error) or type(error).__name__).splitlines()[0]
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
