@@ -40,7 +40,8 @@ def memory_error(error: BaseException) -> UserError | None:
 
 
 def cause_of(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, in one line, without the control characters of a damaged file."""
     # HDF5's `strerror` is several lines.
     text = (isinstance(error, OSError) and error.strerror) or str(error)
-    return (text or type(error).__name__).splitlines()[0]
+    line = (text or type(error).__name__).splitlines()[0]
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)

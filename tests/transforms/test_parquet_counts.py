@@ -44,8 +44,8 @@ def patch(path: Path, old: int, new: int, *which: int) -> None:
     path.write_bytes(data[: -8 - size] + footer + length + b"PAR1")
 
 
-def write(path: Path, rows: int = 3000, **options: Any) -> Path:
-    columns = {"id": range(rows), "text": [f"text {i}" for i in range(rows)]}
+def write(path: Path, rows: int = 3000, name: str = "text", **options: Any) -> Path:
+    columns = {"id": range(rows), name: [f"text {i}" for i in range(rows)]}
     pq.write_table(pa.table(columns), path, **options)
     return path
 
@@ -68,28 +68,43 @@ def test_a_footer_of_more_or_fewer_rows_than_its_row_groups_is_damaged(
     assert damage(path) == f"has row groups of 3000 rows, but its footer says {rows}"
 
 
-@pytest.mark.parametrize("rows", [0, 2999, 3001])
-def test_a_row_group_of_more_or_fewer_rows_than_its_columns_is_damaged(
-    tmp_path: Path, rows: int
+@pytest.mark.parametrize("rows", [0, 2999])
+@pytest.mark.parametrize("name", ["text", "a.text"])
+def test_a_row_group_of_fewer_rows_than_its_columns_is_damaged(
+    tmp_path: Path, rows: int, name: str
 ) -> None:
-    path = write(tmp_path / "a.parquet")
+    path = write(tmp_path / "a.parquet", name=name)
     patch(path, 3000, rows, FOOTER, 3)
     assert pq.read_metadata(path).row_group(0).num_rows == rows
-    assert damage(path) == (
-        f"has 3000 values of column 'text' in row group 0, but its footer says {rows} rows"
+    assert damage(path, text_column=name) == (
+        f"has 3000 values of column '{name}' in row group 0, but its footer says {rows} rows"
     )
 
 
-@pytest.mark.parametrize("rows", [0, 2999, 3001])
+def test_a_row_group_of_more_rows_than_its_columns_is_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet")
+    patch(path, 3000, 3001, FOOTER, 3)
+    assert damage(path) == "has 3000 rows, but its footer says 3001"
+
+
+@pytest.mark.parametrize(
+    ("values", "cause"),
+    [
+        (0, "has 0 rows, but its footer says 3000"),
+        (2999, "has 2999 values of column 'text' in row group 0, but its footer says 3000 rows"),
+        (3001, "has 3001 values of column 'text' in row group 0, but its footer says 3000 rows"),
+    ],
+)
 def test_a_column_of_more_or_fewer_values_than_its_row_group_is_damaged(
-    tmp_path: Path, rows: int
+    tmp_path: Path, values: int, cause: str
 ) -> None:
-    for which, name in ((1, "id"), (2, "text")):
+    path = write(tmp_path / "a.parquet")
+    patch(path, 3000, values, 2)
+    assert damage(path) == cause
+    for which in (1, 2):  # beside another column, rows would be those of other ids
         path = write(tmp_path / "a.parquet")
-        patch(path, 3000, rows, which)
-        assert damage(path, id_field="id") == (
-            f"has {rows} values of column '{name}' in row group 0, but its footer says 3000 rows"
-        )
+        patch(path, 3000, values, which)
+        assert len(damage(path, id_field="id").splitlines()) == 1
 
 
 def test_a_column_that_nobody_reads_may_say_what_it_likes(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ ERRORS = [
     (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"),
     (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "Too many open files"),
     (OSError("Corrupt snappy compressed data"), "Corrupt snappy compressed data"),
+    (OSError("don't know what type: \x0f"), r"don't know what type: \x0f"),
     (RemoteError("503\nservice unavailable"), "503"),
     (
         pa.ArrowMemoryError("malloc of size 4398046511104 failed"),

@@ -19,6 +19,7 @@ from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, SourceFile, Unread
 from elmo_beam.transforms.inputs.text import parse_line
 
+UNREADABLE = "cannot be read to its end"
 CHUNK = 1 << 20  # bytes read at once
 BATCH_BYTES = 4 << 20  # bytes decoded at once, if a page and a row are no larger
 MOST_ROWS = 256  # of a batch
@@ -43,7 +44,6 @@ class ParquetRows:
                     pre_buffer=False,
                 )
                 self._check_columns(self._file.schema_arrow)
-                self._check_counts(self._file.metadata)
         except (Damaged, Unread):
             self._raw.close()
             raise
@@ -65,16 +65,24 @@ class ParquetRows:
 
         uint32 [rows], as bytes are kept of a text, at most 1 MiB, and the sum of all bytes. The
         footer gives the size of the encoded column, far less where text repeats itself. Raises
-        Damaged too if there are fewer rows than the footer says.
+        Damaged too if the footer counts other rows than there are.
         """
+        metadata = self._file.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        promised = sum(group.num_rows for group in groups)
+        if promised != self.count:
+            raise Damaged(f"has row groups of {promised} rows, but its footer says {self.count}")
         sizes, total = [np.zeros(0, np.uint32)], 0
-        for batch in self._batches(range(self._file.metadata.num_row_groups)):
-            lengths = _lengths(batch.column(self._text)).to_numpy()
-            sizes.append(np.minimum(lengths, LIMIT_LINE).astype(np.uint32))
-            total += int(lengths.sum())
+        with _damage(UNREADABLE):
+            for batch in self._batches(range(len(groups))):
+                lengths = _lengths(batch.column(self._text)).to_numpy()
+                sizes.append(np.minimum(lengths, LIMIT_LINE).astype(np.uint32))
+                total += int(lengths.sum())
         kept = np.concatenate(sizes)
         if len(kept) != self.count:
             raise Damaged(f"has {len(kept)} rows, but its footer says {self.count}")
+        with _damage(UNREADABLE):
+            self._check_values(groups)
         return kept, total
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
@@ -110,23 +118,23 @@ class ParquetRows:
         if not _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
             raise Damaged(f"column {self._text!r} is {kind}, not text")
 
-    def _check_counts(self, metadata: pq.FileMetaData) -> None:
-        """Raise Damaged if the footer contradicts itself: rows would be lost silently."""
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        rows = sum(group.num_rows for group in groups)
-        if rows != metadata.num_rows:
-            raise Damaged(f"has row groups of {rows} rows, but its footer says {metadata.num_rows}")
-        for i in range(metadata.num_columns):
-            column = metadata.schema.column(i)
-            # A list has as many values as it likes.
-            if column.path.split(".")[0] not in self._columns or column.max_repetition_level:
+    def _check_values(self, groups: list[pq.RowGroupMetaData]) -> None:
+        """Raise Damaged if a row group has other rows than its columns have values.
+
+        Only once they are decoded: Arrow ends the process over metadata that it cannot decode.
+        """
+        schema = self._file.metadata.schema
+        for i in range(len(schema)):
+            path = schema.column(i).path
+            wanted = any(f"{path}.".startswith(f"{name}.") for name in self._columns)
+            if not wanted or schema.column(i).max_repetition_level:  # a list has any number
                 continue
             for number, group in enumerate(groups):
                 values = group.column(i).num_values
                 if values != group.num_rows:
                     raise Damaged(
-                        f"has {values} values of column {column.path!r} in row group {number}, "
-                        f"but its footer says {group.num_rows} rows"
+                        f"has {values} values of column {path!r} in row group {number}, but its "
+                        f"footer says {group.num_rows} rows"
                     )
 
     def _groups_from(self, row: int) -> tuple[range, int]:
@@ -141,22 +149,23 @@ class ParquetRows:
 
     def _pieces(self, groups: Iterable[int]) -> Iterator[pa.Table]:
         """Rows as `read` gives them, up to BATCH_BYTES of text at once, or one row."""
-        for batch in self._batches(groups):
-            lengths = _lengths(batch.column(self._text))
-            ends = np.cumsum(np.minimum(lengths.to_numpy(), LIMIT_LINE))
-            start = 0
-            while start < batch.num_rows:
-                limit = (ends[start - 1] if start else 0) + BATCH_BYTES
-                stop = max(start + 1, int(np.searchsorted(ends, limit, "right")))
-                rows = batch.slice(start, stop - start)
-                columns = {
-                    "raw": _heads(rows.column(self._text)),
-                    "length": lengths.slice(start, stop - start),
-                }
-                if self._id:
-                    columns["id"] = rows.column(self._id)
-                yield pa.table(columns)
-                start = stop
+        with _damage(UNREADABLE):
+            for batch in self._batches(groups):
+                lengths = _lengths(batch.column(self._text))
+                ends = np.cumsum(np.minimum(lengths.to_numpy(), LIMIT_LINE))
+                start = 0
+                while start < batch.num_rows:
+                    limit = (ends[start - 1] if start else 0) + BATCH_BYTES
+                    stop = max(start + 1, int(np.searchsorted(ends, limit, "right")))
+                    rows = batch.slice(start, stop - start)
+                    columns = {
+                        "raw": _heads(rows.column(self._text)),
+                        "length": lengths.slice(start, stop - start),
+                    }
+                    if self._id:
+                        columns["id"] = rows.column(self._id)
+                    yield pa.table(columns)
+                    start = stop
 
     def _batches(self, groups: Iterable[int]) -> Iterator[pa.RecordBatch]:
         """The columns as they are, about BATCH_BYTES at once.
@@ -166,15 +175,14 @@ class ParquetRows:
         rows, most = 1, MOST_ROWS
         if pa.types.is_dictionary(self._file.schema_arrow.field(self._text).type):
             rows = most = MOST_ROWS_OF_DICTIONARY
-        with _damage("cannot be read to its end"):
-            for batch in self._file.iter_batches(
-                rows, row_groups=list(groups), columns=self._columns, use_threads=False
-            ):
-                yield batch
-                size = sum(_size(column) for column in batch.columns)
-                fit = BATCH_BYTES * batch.num_rows // max(size, 1)
-                rows = max(1, min(2 * rows, fit, most))
-                self._file.reader.set_batch_size(rows)
+        for batch in self._file.iter_batches(
+            rows, row_groups=list(groups), columns=self._columns, use_threads=False
+        ):
+            yield batch
+            size = sum(_size(column) for column in batch.columns)
+            fit = BATCH_BYTES * batch.num_rows // max(size, 1)
+            rows = max(1, min(2 * rows, fit, most))
+            self._file.reader.set_batch_size(rows)
 
 
 @contextmanager
