@@ -29,7 +29,7 @@ SHARED_MEMORY = Path("/dev/shm")  # where syncing costs nothing
 PLAIN = (
     "fresh", "continued", "changed", "replaced", "added", "overwrite", "tfrecord", "elmo", "report"
 )  # fmt: skip
-REAL = ("model", "train")  # they run TensorFlow
+REAL = ("model", "train")  # these run TensorFlow: a try takes seconds
 ENVIRONMENT = {"LANGUAGE": "C", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -58,8 +58,9 @@ def _flags() -> argparse.Namespace:
         "--points", type=int, default=3000, metavar="N", help=f"in {', '.join(PLAIN)}, in all"
     )
     parser.add_argument(
-        "--real", type=int, default=240, metavar="N", help=f"in {' and '.join(REAL)}, in all"
+        "--model", type=int, default=200, metavar="N", help="with the model and Beam themselves"
     )
+    parser.add_argument("--train", type=int, default=40, metavar="N", help="of a training")
     parser.add_argument(
         "--phases", nargs="+", choices=(*PLAIN, *REAL), default=(*PLAIN, *REAL), metavar="NAME"
     )
@@ -78,13 +79,12 @@ def _try_all(args: argparse.Namespace, work: Path) -> int:
     all_failing = 0
     print(f"{'phase':<12}{'operations':>12}{'points':>8}{'not met':>9}{'failing':>9}{'seconds':>9}")
     for phase in args.phases:
-        real = phase in REAL
-        alike = [name for name in args.phases if (name in REAL) == real]
-        points = (args.real if real else args.points) // len(alike)
+        plain = [name for name in args.phases if name in PLAIN]
+        points = args.points // len(plain) if phase in plain else getattr(args, phase)
         if not points:
             continue
         began = time.monotonic()
-        tries = Tries(work, phase, real)
+        tries = Tries(work, phase, phase in REAL)
         faults = sample(tries.labels, points, random.Random(args.seed))
         missed = failing = 0
         for fault in [args.fault] if args.fault else faults:

@@ -34,7 +34,7 @@ LABELS = ["open in/a.txt", "read in/a.txt", "read in/a.txt", "rename out/b", "wr
 def test_no_fault_leaves_anything_wrong() -> None:
     points = str(POINTS * len(PLAIN))
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--points", points, "--real", "0"],
+        [sys.executable, str(SCRIPT), "--points", points, "--model", "0", "--train", "0"],
         capture_output=True,
         text=True,
         check=False,
