@@ -23,10 +23,12 @@ class PowerCut(BaseException):
 
 
 def test_a_folder_that_is_a_file_is_refused(job: Job) -> None:
-    path = job.file("a.txt", "One bank.\n")
+    job.file("a.txt", "One bank.\n")
+    path = job.folder / "notes.txt"
+    path.write_text("mine")
     job.embed("--output", path).refuses(path, "is a file")
     job.embed("--output", path / "below").refuses(path)
-    assert path.read_text() == "One bank.\n"
+    assert path.read_text() == "mine"
 
 
 def test_a_place_where_nothing_can_be_written_is_refused(job: Job, small_disk: Mount) -> None:
