@@ -21,6 +21,7 @@ from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
 from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, parse_options
 from elmo_beam.elmo.model.weights import Weights, check_shapes, checked_weights
+from elmo_beam.elmo.wording import counted
 
 
 def read_bilm(folder: Path) -> Weights:
@@ -57,8 +58,8 @@ def _read_arrays(path: Path, options: ModelOptions) -> dict[str, np.ndarray]:
         arrays["char_embed"] = np.pad(arrays["char_embed"], [(1, 0), (0, 0)])
     elif arrays["char_embed"][0].any():
         raise UserError(
-            f"{path}: char_embed has {N_CHARACTERS} rows, and the first is not the padding row of "
-            f"zeros: it must have {N_CHARACTERS - 1}, or that row before them"
+            f"{path}: char_embed has {counted(N_CHARACTERS, 'row')}, and the first is not the "
+            f"padding row of zeros: it must have {N_CHARACTERS - 1}, or that row before them"
         )
     return arrays
 

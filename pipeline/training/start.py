@@ -134,6 +134,8 @@ def start_of(job: TrainingJob) -> Start:
 
 
 def _read_options(path: Path) -> tuple[ModelOptions, Recipe]:
+    if not path.exists():
+        raise UserError(f"cannot read `options` {path} (No such file): check the path")
     text = read_regular(path, MOST_OPTIONS)
     return parse_options(text, str(path)), parse_recipe(text, str(path))
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from elmo_beam.elmo.model.options import parse_options
+from elmo_beam.pipeline.training import start
 from tests.helpers.command import elmo_beam, files_of, write_model
 from tests.helpers.trainings import OPTIONS, sentences, train
 
@@ -138,7 +139,7 @@ def test_what_is_wrong_can_be_corrected(recipe: Path, tmp_path: Path) -> None:
 def test_an_input_that_is_a_broken_link(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").symlink_to(tmp_path / "nowhere")
     ran = train(tmp_path / "a.txt", tmp_path / "model", "--options", recipe)
-    ran.refuses(tmp_path / "a.txt", "cannot be opened", "leave it out")
+    ran.refuses(tmp_path / "a.txt", "No such file", "leave the file out")
 
 
 def test_options_of_another_shape_than_init_from(
@@ -150,11 +151,22 @@ def test_options_of_another_shape_than_init_from(
     train(learnable, tmp_path / "model", *flags).refuses(path, trained, "another shape")
 
 
-def test_more_memory_than_there_is(learnable: Path, tmp_path: Path) -> None:
+def test_more_memory_than_there_is(
+    learnable: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*_: object) -> None:
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr(start, "initial_arrays", too_much)
+    ran = train(learnable, tmp_path / "model", "--options", recipe)
+    ran.refuses("out of memory", "3 TiB", "lstm dim")
+
+
+def test_more_parameters_than_any_elmo_has(learnable: Path, tmp_path: Path) -> None:
     path = tmp_path / "huge.json"
     huge = {**OPTIONS["lstm"], "dim": 1 << 24, "projection_dim": 1 << 24}
     path.write_text(json.dumps({**OPTIONS, "lstm": huge}))
-    train(learnable, tmp_path / "model", "--options", path).refuses("out of memory", "lstm dim")
+    train(learnable, tmp_path / "model", "--options", path).refuses(path, "parameters")
 
 
 def test_a_loss_that_is_not_finite_is_one_line_and_keeps_what_there_was(
@@ -164,11 +176,11 @@ def test_a_loss_that_is_not_finite_is_one_line_and_keeps_what_there_was(
     unbound = {**OPTIONS["lstm"], "cell_clip": None, "proj_clip": None}
     options = {**OPTIONS, "lstm": unbound}
     wild.write_text(json.dumps({**options, "learning_rate_adam": 1.0, "all_clip_norm_val": 1e29}))
-    start = write_model(tmp_path / "start", parse_options(json.dumps(options), "options"))
-    with h5py.File(start / "weights.hdf5", "a") as file:
+    begun = write_model(tmp_path / "start", parse_options(json.dumps(options), "options"))
+    with h5py.File(begun / "weights.hdf5", "a") as file:
         for direction in (0, 1):
             file[f"RNN_{direction}/RNN/MultiRNNCell/Cell1/LSTMCell/W_P_0"][:] = 3e38
-    flags = ("--init_from", start, "--options", wild)
+    flags = ("--init_from", begun, "--options", wild)
     train(learnable, model, *flags).refuses("not finite", "step 1:", "learning_rate_adam")
     assert not (model / "weights.hdf5").exists()
     assert not (model / "training" / "checkpoint.npz").exists()

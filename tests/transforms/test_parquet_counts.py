@@ -65,7 +65,7 @@ def test_a_footer_of_more_or_fewer_rows_than_its_row_groups_is_damaged(
     path = write(tmp_path / "a.parquet")
     patch(path, 3000, rows, FOOTER)
     assert pq.read_metadata(path).num_rows == rows
-    assert damage(path) == f"has row groups of 3000 rows, but its footer says {rows}"
+    assert damage(path) == f"has row groups of 3,000 rows, but its footer says {rows:,}"
 
 
 @pytest.mark.parametrize("rows", [0, 2999])
@@ -77,22 +77,22 @@ def test_a_row_group_of_fewer_rows_than_its_columns_is_damaged(
     patch(path, 3000, rows, FOOTER, 3)
     assert pq.read_metadata(path).row_group(0).num_rows == rows
     assert damage(path, text_column=name) == (
-        f"has 3000 values of column '{name}' in row group 0, but its footer says {rows} rows"
+        f"has 3,000 values of column '{name}' in row group 0, but its footer says {rows:,} rows"
     )
 
 
 def test_a_row_group_of_more_rows_than_its_columns_is_damaged(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet")
     patch(path, 3000, 3001, FOOTER, 3)
-    assert damage(path) == "has 3000 rows, but its footer says 3001"
+    assert damage(path) == "has 3,000 rows, but its footer says 3,001"
 
 
 @pytest.mark.parametrize(
     ("values", "cause"),
     [
-        (0, "has 0 rows, but its footer says 3000"),
-        (2999, "has 2999 values of column 'text' in row group 0, but its footer says 3000 rows"),
-        (3001, "has 3001 values of column 'text' in row group 0, but its footer says 3000 rows"),
+        (0, "has 0 rows, but its footer says 3,000"),
+        (2999, "has 2,999 values of column 'text' in row group 0, but its footer says 3,000 rows"),
+        (3001, "has 3,001 values of column 'text' in row group 0, but its footer says 3,000 rows"),
     ],
 )
 def test_a_column_of_more_or_fewer_values_than_its_row_group_is_damaged(
@@ -128,7 +128,7 @@ def test_a_footer_that_agrees_with_itself_but_has_more_rows_than_the_pages_is_da
 ) -> None:
     path = write(tmp_path / "a.parquet")
     patch(path, 3000, 3001)
-    assert damage(path, id_field="id") == "has 3000 rows, but its footer says 3001"
+    assert damage(path, id_field="id") == "has 3,000 rows, but its footer says 3,001"
 
 
 @pytest.mark.parametrize("values", [2000, 2999, 3001])

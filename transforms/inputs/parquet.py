@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from elmo_beam.elmo.errors import cause_of
+from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_rows
 from elmo_beam.transforms.inputs.formats import InputFormat
@@ -71,7 +72,8 @@ class ParquetRows:
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         promised = sum(group.num_rows for group in groups)
         if promised != self.count:
-            raise Damaged(f"has row groups of {promised} rows, but its footer says {self.count}")
+            rows = counted(promised, "row")
+            raise Damaged(f"has row groups of {rows}, but its footer says {self.count:,}")
         sizes, total = [np.zeros(0, np.uint32)], 0
         with _damage(UNREADABLE):
             for batch in self._batches(range(len(groups))):
@@ -80,7 +82,8 @@ class ParquetRows:
                 total += int(lengths.sum())
         kept = np.concatenate(sizes)
         if len(kept) != self.count:
-            raise Damaged(f"has {len(kept)} rows, but its footer says {self.count}")
+            rows = counted(len(kept), "row")
+            raise Damaged(f"has {rows}, but its footer says {self.count:,}")
         with _damage(UNREADABLE):
             self._check_values(groups)
         return kept, total
@@ -133,8 +136,8 @@ class ParquetRows:
                 values = group.column(i).num_values
                 if values != group.num_rows:
                     raise Damaged(
-                        f"has {values} values of column {path!r} in row group {number}, but its "
-                        f"footer says {group.num_rows} rows"
+                        f"has {counted(values, 'value')} of column {path!r} in row group {number}, "
+                        f"but its footer says {counted(group.num_rows, 'row')}"
                     )
 
     def _groups_from(self, row: int) -> tuple[range, int]:
