@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from elmo_beam.transforms.inputs import parquet
-from elmo_beam.transforms.inputs.shards import Damaged
+from elmo_beam.transforms.inputs import parquet, shards
+from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.plan import make_plan
 from tests.helpers.blocks import HEAD, make_settings, raw_lines, read_blocks, read_shard
 
@@ -80,71 +80,74 @@ def test_of_a_text_too_long_only_the_head_is_held_whatever_the_dictionary(tmp_pa
     assert lines == [(b"b" * MIB, MIB, 0), (*long, 1), (None, 0, 2), (*long, 3)]
 
 
-class Failing(io.BytesIO):
-    """A file that fails once it has been read so many times."""
-
-    def __init__(self, data: bytes, error: Exception, reads: int) -> None:
-        super().__init__(data)
-        self._error, self._reads = error, reads
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._reads -= 1
-        if self._reads < 0:
-            raise self._error
-        return super().read(size)
-
-
 class RemoteError(Exception):
     """As a remote filesystem raises it."""
 
 
 ERRORS = [
     (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"),
-    (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "Too many open files"),
-    (OSError("Corrupt snappy compressed data"), "Corrupt snappy compressed data"),
-    (OSError("don't know what type: \x0f"), r"don't know what type: \x0f"),
+    (OSError(errno.EACCES, os.strerror(errno.EACCES)), "Permission denied"),
     (RemoteError("503\nservice unavailable"), "503"),
-    (
-        pa.ArrowMemoryError("malloc of size 4398046511104 failed"),
-        "malloc of size 4398046511104 failed",
-    ),
-    (pa.ArrowNotImplementedError("no such codec"), "no such codec"),
     (MemoryError(), "MemoryError"),
 ]
 
 
 @pytest.mark.parametrize(("error", "cause"), ERRORS, ids=lambda e: type(e).__name__)
-def test_whatever_fails_is_damage_in_one_line_and_leaves_no_file_open(
+def test_a_file_that_cannot_be_read_is_no_damage_and_is_not_left_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, cause: str
 ) -> None:
     texts = [np.random.default_rng(i).bytes(100_000) for i in range(100)]
     pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", **A_PAGE_EACH)
     path, data = str(tmp_path / "a.parquet"), (tmp_path / "a.parquet").read_bytes()
     whole = make_plan(path, make_settings())
-    opened: list[Failing] = []
-    messages = set()
+    opened: list[io.BytesIO] = []
+    left = 0  # reads that succeed
 
-    def failing(reads: int) -> Callable[[str], Failing]:
-        def open_raw(_: str) -> Failing:
-            opened.append(Failing(data, error, reads))
-            return opened[-1]
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise error
+            return super().read(size)
 
-        return open_raw
+    def failing(_: str) -> io.BytesIO:
+        opened.append(Failing(data))
+        return opened[-1]
 
+    monkeypatch.setattr(shards, "_opened", failing)
     for reads in range(4):
-        monkeypatch.setattr(parquet, "open_raw", failing(reads))
         for action in (
             lambda: parquet.cut_file(whole.shard, make_settings()),
             lambda: list(parquet.read_rows(whole.shard, whole.blocks, make_settings())),
         ):
-            with pytest.raises(Damaged) as caught:
+            left = reads
+            with pytest.raises(Unread) as caught:
                 action()
-            messages.add(str(caught.value))
-    assert messages == {
-        f"cannot be {action}: {cause}"
-        for action in ("read", "opened as Parquet", "read to its end")
-    }
+            assert str(caught.value) == cause
     assert all(file.closed for file in opened)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (pa.ArrowNotImplementedError("no such codec"), Damaged),
+        (OSError("Corrupt snappy compressed data"), Damaged),
+        (pa.ArrowMemoryError("malloc of size 4398046511104 failed"), Unread),
+    ],
+)
+def test_what_cannot_be_decoded_is_damage_but_for_want_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type[Exception]
+) -> None:
+    pq.write_table(pa.table({"text": ["text"]}), tmp_path / "a.parquet")
+    whole = make_plan(str(tmp_path / "a.parquet"), make_settings())
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", fail)
+    with pytest.raises(kind, match=str(error)):
+        parquet.cut_file(whole.shard, make_settings())
 
 
 def test_content_is_the_bytes_of_the_file_and_not_its_time(tmp_path: Path) -> None:

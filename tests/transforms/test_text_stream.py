@@ -16,8 +16,8 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from elmo_beam.transforms.inputs import text_stream
-from elmo_beam.transforms.inputs.shards import Damaged, stat_shard
+from elmo_beam.transforms.inputs import shards
+from elmo_beam.transforms.inputs.shards import Damaged, Unread, stat_shard
 from elmo_beam.transforms.inputs.text_stream import TextStream
 from tests.helpers.blocks import COMPRESSIONS, write_shard
 
@@ -108,28 +108,21 @@ def test_zstd_frames_to_skip_are_skipped(tmp_path: Path) -> None:
         read(path)
 
 
-class Failing(io.RawIOBase):
+class Failing(io.BytesIO):
     """A file on a disk that breaks after some bytes."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._data:
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() == len(self.getvalue()):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        data, self._data = self._data, b""
-        return data
+        return super().read(size)
 
 
 @pytest.mark.parametrize("suffix", COMPRESSIONS)
-def test_an_error_of_the_disk_is_named_whatever_the_compression(
+def test_an_error_of_the_disk_is_no_damage_whatever_the_compression(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_shard(tmp_path / f"a{suffix}", TEXT)
     half = (tmp_path / f"a{suffix}").read_bytes()[:100]
-    monkeypatch.setattr(text_stream, "open_raw", lambda _: Failing(half))
-    with pytest.raises(Damaged, match=f"cannot be read to its end: {os.strerror(errno.EIO)}"):
+    monkeypatch.setattr(shards, "_opened", lambda _: Failing(half))
+    with pytest.raises(Unread, match=os.strerror(errno.EIO)):
         read(Path(path))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import os
 import zlib
 from collections.abc import Callable
 from typing import Any
 
-import pyarrow as pa
 import zstandard
 
 from elmo_beam.elmo.errors import cause_of
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, SourceFile, Unread
 
-# Bytes decompressed at a time: zstd makes at most 128 MiB of them, gzip 64 MiB.
-ZSTD_PIECE, GZIP_PIECE = 4 << 10, 64 << 10
+# Bytes decompressed at a time: zstd and bzip2 make at most 128 MiB of them, gzip 64 MiB.
+ZSTD_PIECE, BZ2_PIECE, GZIP_PIECE = 4 << 10, 4 << 10, 64 << 10
 GZIP_FORMAT = 16 + zlib.MAX_WBITS  # for zlib: with gzip's header and checksum
 LARGEST_WINDOW = 1 << 31  # bytes; what `zstd --ultra --long=31` writes
 
@@ -77,15 +77,15 @@ def _decompressed(raw: SourceFile, compression: str | None) -> Any:
         zstd = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
         return _Members(raw, zstd.decompressobj, ZSTD_PIECE)
     if compression == "bz2":
-        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression)
+        return _Members(raw, bz2.BZ2Decompressor, BZ2_PIECE)
     return raw
 
 
 class _Members:
-    """The members of a gzip file or the frames of a zstd one, one after another.
+    """The members of a gzip file, the streams of a bzip2 or the frames of a zstd one, in turn.
 
-    pyarrow's reader takes no zeros after the last member, and no frame with a window over 128 MiB;
-    zstandard's ends without an error where a frame is cut off.
+    pyarrow's reader takes no zeros after the last member, and no frame with a window over 128 MiB,
+    and stumbles over empty bzip2 streams; zstandard's ends without an error where a frame is cut.
     """
 
     def __init__(
