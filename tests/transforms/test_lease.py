@@ -78,7 +78,8 @@ def test_a_lease_of_another_that_appears_is_noticed(root: str) -> None:
 
 
 @pytest.mark.parametrize("text", [b" ", b"{", b"[]", b'{"host": 1}', b'{"process": ["a"]}'])
-def test_a_lease_that_cannot_be_read_still_holds(root: str, text: bytes) -> None:
+def test_a_lease_that_cannot_be_read_still_holds(tmp_path: Path, text: bytes) -> None:
+    root = str(tmp_path)
     write_bytes(root, join(root, "lease", "other.json"), text)
     with pytest.raises(UserError, match="another elmo-beam"):
         Lease(root)
