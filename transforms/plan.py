@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import join, list_names, parallel, read_bytes, write_bytes
+from elmo_beam.transforms.files.storage import join, list_names, of_each, read_bytes, write_bytes
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, Unread, stat_shard
@@ -84,7 +84,8 @@ def parse_plan(text: bytes | None) -> Plan | None:
 
 def recorded_plans(layout: Layout) -> dict[str, Plan]:
     """All plans that the run has, by the paths of their shards, in order."""
-    texts = parallel(lambda name: read_bytes(join(layout.plan, name)), list_names(layout.plan))
+    names = list_names(layout.plan)
+    texts = of_each(layout.root, lambda name: read_bytes(join(layout.plan, name)), names)
     plans = [plan for plan in map(parse_plan, texts) if plan]
     return {plan.shard.path: plan for plan in sorted(plans, key=lambda plan: plan.shard.path)}
 

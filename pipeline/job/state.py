@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from elmo_beam.transforms.accounts import Accounts, BlockKey, read_accounts
 from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, shard_stem
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import delete, join, list_names, parallel
+from elmo_beam.transforms.files.storage import delete, join, list_names, of_each
 from elmo_beam.transforms.plan import Plan, holds, recorded_plan
 
 
@@ -83,7 +83,7 @@ def read_state(layout: Layout, settings: Settings, plans: Mapping[str, Plan | No
                 state.done[key.stem] = accounts
         return state
 
-    return RunState(parallel(shard_state, plans.items()))
+    return RunState(of_each(layout.root, shard_state, plans.items()))
 
 
 def state_now(
@@ -95,14 +95,15 @@ def state_now(
         plan = recorded.get(path)
         return plan if holds(plan, path, settings) else None
 
-    plans = parallel(plan_now, paths)
+    plans = of_each(paths[0] if paths else "", plan_now, paths)
     return read_state(layout, settings, dict(zip(paths, plans, strict=True)))
 
 
 def plans_of(layout: Layout, paths: Iterable[str]) -> dict[str, Plan | None]:
     """The plans on record of these shards, of which a pipeline has just made some."""
     paths = list(paths)
-    return dict(zip(paths, parallel(lambda path: recorded_plan(layout, path), paths), strict=True))
+    plans = of_each(layout.root, lambda path: recorded_plan(layout, path), paths)
+    return dict(zip(paths, plans, strict=True))
 
 
 def names_of(layout: Layout) -> set[str]:
@@ -129,7 +130,8 @@ def delete_stale(layout: Layout, state: RunState, seen: Set[str]) -> None:
             if join(folder, name) in seen or (shard.plan and shard.plan.damaged):
                 delete(join(folder, name))
     embedded = {m["shard"] for m in map(BLOCK_NAME.fullmatch, list_names(layout.parts)) if m}
+    needed = embedded | set(shards)
     for name in list_names(layout.plan):
         match, path = PLAN_NAME.fullmatch(name), join(layout.plan, name)
-        if match and path in seen and match["shard"] not in embedded | set(shards):
+        if match and path in seen and match["shard"] not in needed:
             delete(path)

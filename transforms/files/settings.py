@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
@@ -67,7 +68,7 @@ class Settings:
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property  # asked for with every block
     def fingerprint(self) -> str:
         """Hexadecimal; the same for settings that give the same part files."""
         compared = {

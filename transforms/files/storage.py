@@ -37,8 +37,14 @@ TEMPORARY = ".tmp"
 READERS = 16  # small files read at once
 
 
-def parallel(action: Callable[[S], T], items: Iterable[S]) -> list[T]:
-    """What an action on many small files gives, in order; a remote one takes a while each."""
+def of_each(root: str, action: Callable[[S], T], items: Iterable[S]) -> list[T]:
+    """What an action on many small files below a folder gives, in order.
+
+    Remote files take a while each, so several are read at once; for local ones threads only wait
+    for each other.
+    """
+    if not is_remote(root):
+        return [action(item) for item in items]
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(action, items))
 
@@ -64,7 +70,12 @@ def exists(path: str) -> bool:
     """Whether there is a file or folder at the path."""
     if is_remote(path):
         return remote(path, lambda store: bool(store.exists(path)))
-    return os.path.exists(path)
+    with local_errors_explained(path):  # os.path.exists would take an error for an absence
+        try:
+            retried(lambda: os.stat(path))
+            return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
 
 def read_bytes(path: str) -> bytes | None:
