@@ -12,7 +12,7 @@ from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, Unread, stat_shard
-from elmo_beam.transforms.plan import Span, make_plan, recorded_plan, write_plan
+from elmo_beam.transforms.plan import Plan, Span, make_plan, recorded_plan, write_plan
 
 
 @dataclass(frozen=True)
@@ -45,39 +45,35 @@ def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlo
         tables = read(shard, [key.block for key in todo], settings)
         for key in todo:
             table = next(tables)
-            shard = _unchanged(layout, shard, span.content, settings)
+            now = stat_shard(shard.path)
+            if now != shard:
+                plan = _planned_again(layout, span, settings, now)
+                if not plan.good or plan.unread is not None:
+                    return
+                shard = plan.shard
             yield RawBlock(key, table)
-    except (Damaged, Unread) as cause:
-        _record(layout, span, settings, cause)
+    except Damaged as damage:
+        plan = _planned_again(layout, span, settings, None)
+        if plan.good and plan.unread is None:  # the next try may do
+            write_plan(layout, replace(plan, unread=str(damage)))
+    except Unread as cause:
+        recorded = recorded_plan(layout, shard.path)
+        if recorded is not None and recorded.content == span.content:
+            write_plan(layout, replace(recorded, unread=str(cause)))
 
 
-def _unchanged(layout: Layout, shard: Shard, content: str, settings: Settings) -> Shard:
-    """The file as it is now, which may have a new time, but not a new content: Damaged."""
-    now = stat_shard(shard.path)
-    if now == shard:
-        return now
-    plan = recorded_plan(layout, shard.path)
-    if plan is None or plan.shard != now:  # else another reader has found out already
-        plan = make_plan(shard.path, settings)
-        if plan.content == content:
-            write_plan(layout, plan)
-    if plan.unread:
-        raise Unread(plan.unread)
-    if plan.content != content:
-        raise Damaged(plan.damaged or CHANGED)
-    return plan.shard
+def _planned_again(layout: Layout, span: Span, settings: Settings, now: Shard | None) -> Plan:
+    """The plan on record after a second reading of the file: damaged if its content is another.
 
-
-def _record(layout: Layout, span: Span, settings: Settings, cause: Damaged | Unread) -> None:
-    """Say in the plan why its file could not be read on."""
-    path = span.shard.path
-    plan = recorded_plan(layout, path)
-    if plan is None or plan.content != span.content:
-        return  # another reader has recorded it
-    if isinstance(cause, Damaged):
-        again = make_plan(path, settings)
-        if not again.unread and again.content != span.content:
-            damaged = again.damaged or CHANGED
-            write_plan(layout, replace(plan, damaged=damaged, content="", blocks=[]))
-            return
-    write_plan(layout, replace(plan, unread=str(cause)))
+    Another reader's will do, of a file that has changed, or that is `now` as it was then.
+    """
+    plan = recorded_plan(layout, span.shard.path)
+    if plan is not None and (plan.content != span.content or plan.shard == now):
+        return plan
+    again = make_plan(span.shard.path, settings)
+    if again.unread is not None:
+        again = replace(plan or again, unread=again.unread)
+    elif again.content != span.content:
+        again = replace(again, damaged=again.damaged or CHANGED, content="", blocks=[])
+    write_plan(layout, again)
+    return again

@@ -99,11 +99,13 @@ def problems(state: RunState) -> list[str]:
             found.append(damage_line(shard.path, shard.plan.damaged))
         elif not shard.complete:
             missing = len(shard.plan.blocks) - len(shard.done)
-            what = f"{counted(missing, 'block')} of {shard.path} left to do"
-            if shard.plan.unread is not None:
+            if shard.plan.unread is None:
+                what = f"{counted(missing, 'block')} of {shard.path} left to do"
+            elif shard.plan.good:
                 left = f"{missing} of {counted(len(shard.plan.blocks), 'block')} left to do"
-                left = left if shard.plan.good else "nothing of it is embedded"
                 what = f"cannot read {shard.path} ({shard.plan.unread}), {left}"
+            else:
+                what = f"cannot read {shard.path} ({shard.plan.unread}), nothing of it is embedded"
             found.append(f"unfinished: {what}: the same command continues")
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from elmo_beam.transforms.accounts import Accounts, BlockKey, read_accounts
 from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, shard_stem
+from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import delete, join, list_names, of_each
 from elmo_beam.transforms.plan import Plan, holds, recorded_plan
@@ -95,7 +96,7 @@ def state_now(
         plan = recorded.get(path)
         return plan if holds(plan, path, settings) else None
 
-    plans = of_each(paths[0] if paths else "", plan_now, paths)
+    plans = of_each(next(filter(is_remote, paths), ""), plan_now, paths)
     return read_state(layout, settings, dict(zip(paths, plans, strict=True)))
 
 
@@ -121,16 +122,18 @@ def delete_stale(layout: Layout, state: RunState, seen: Set[str]) -> None:
     """
     kept = {stem for shard in state.shards for stem in shard.done}
     shards = {shard_stem(shard.path): shard for shard in state.shards}
+    needed = set(shards)
     for folder in (layout.blocks, layout.parts, layout.rejects):
         for name in list_names(folder):
             match = BLOCK_NAME.fullmatch(name)
-            shard = shards.get(match["shard"]) if match else None
-            if match is None or shard is None or match["stem"] in kept:
+            if match is None or match["stem"] in kept:
                 continue
-            if join(folder, name) in seen or (shard.plan and shard.plan.damaged):
+            shard = shards.get(match["shard"])
+            if shard is None:
+                if folder == layout.parts:
+                    needed.add(match["shard"])
+            elif join(folder, name) in seen or (shard.plan and shard.plan.damaged):
                 delete(join(folder, name))
-    embedded = {m["shard"] for m in map(BLOCK_NAME.fullmatch, list_names(layout.parts)) if m}
-    needed = embedded | set(shards)
     for name in list_names(layout.plan):
         match, path = PLAN_NAME.fullmatch(name), join(layout.plan, name)
         if match and path in seen and match["shard"] not in needed:
