@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,10 +14,11 @@ from elmo_beam.elmo.arguments import check_bool, check_choice, path_text
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, read_weights
-from elmo_beam.elmo.layers.character_cnn import Tensors, encode_characters, string_character_ids
 from elmo_beam.elmo.layers.padded_lstm import lstm_stack
-from elmo_beam.elmo.model.characters import boundary_ids
-from elmo_beam.elmo.model.options import ModelOptions, parse_options
+from elmo_beam.elmo.layers.string_ids import StringIds
+from elmo_beam.elmo.layers.token_encoder import Tensors, encode_tokens
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.options_json import parse_options
 from elmo_beam.elmo.model.outputs import (
     SENTENCE_OUTPUT,
     TOKEN_OUTPUT,
@@ -23,9 +26,11 @@ from elmo_beam.elmo.model.outputs import (
     layer_of,
     output_dim,
 )
+from elmo_beam.elmo.model.token_ids import NO_LEXICON, Lexicon
 from elmo_beam.elmo.model.weights import MIX_SCALING, MIX_WEIGHTS, expected_shapes
 
 TRAINABLE = ("mix", "all", False)
+LEXICON_FILE = "lexicon.json"
 
 
 @keras.saving.register_keras_serializable("elmo_beam")
@@ -59,7 +64,8 @@ class ElmoLayer(keras.layers.Layer):
         super().__init__(trainable=bool(trainable), **kwargs)
         self.model = path_text("model", model)
         self.output_name, self.trains = output, trainable
-        self.options, arrays = _options_and_arrays(self.model, options, trust_model)
+        self.options, arrays, lexicon = _read(self.model, options, trust_model)
+        self._set_lexicon(lexicon)
         checked_outputs(self.options, [output], "output")
         self.supports_masking = True
         self.arrays = {
@@ -85,7 +91,11 @@ class ElmoLayer(keras.layers.Layer):
         tokens = _padded(tf.convert_to_tensor(inputs))
         mask = _mask_of(tokens)
         tensors = {name: tf.convert_to_tensor(array) for name, array in self.arrays.items()}
-        vectors, layers = _bilm(self.options, tensors, tokens, mask, bool(training))
+        distinct, rows = tf.unique(tf.reshape(tokens, [-1]))
+        table = self._token_vectors(tensors, distinct)
+        # The tokens around a sentence come first.
+        rows = tf.transpose(tf.reshape(rows, tf.shape(tokens))) + 2
+        vectors, layers = _bilm(self.options, tensors, table, rows, mask, bool(training))
         real = tf.cast(mask, vectors.dtype)[..., tf.newaxis]
         if self.output_name == TOKEN_OUTPUT:
             return vectors * real
@@ -98,6 +108,16 @@ class ElmoLayer(keras.layers.Layer):
         if self.output_name != SENTENCE_OUTPUT:
             return elmo
         return tf.math.divide_no_nan(tf.reduce_sum(elmo, 1), tf.reduce_sum(real, 1))
+
+    def _token_vectors(self, tensors: Tensors, tokens: tf.Tensor) -> tf.Tensor:
+        """Of the two tokens around a sentence, and of these: [2 + tokens, projection_dim]."""
+        if self._string_ids is None:
+            raise UserError(
+                f"the layer was rebuilt without the lexicon of model {self.model}: load it from "
+                "the file that Keras saved, or put the model back there"
+            )
+        pairs = zip(self._string_ids.boundaries, self._string_ids(tokens), strict=True)
+        return encode_tokens(self.options, tensors, *(tf.concat(pair, axis=0) for pair in pairs))
 
     def compute_mask(self, inputs: tf.Tensor, previous_mask: Any = None) -> Any:
         """Bool [batch, length], true for real tokens; None for `default`."""
@@ -124,6 +144,23 @@ class ElmoLayer(keras.layers.Layer):
             "frozen": bool(self.trains) and not self.trainable,
         }
 
+    def _set_lexicon(self, lexicon: Lexicon) -> None:
+        # Now, since a table must not be made inside a graph; a layer rebuilt has none yet.
+        self._lexicon = lexicon
+        fits = lexicon.fits(self.options)
+        self._string_ids = StringIds(self.options, lexicon) if fits else None
+
+    def save_assets(self, folder: str) -> None:
+        """For Keras: the lexicon, which is neither options nor weights."""
+        if self._lexicon != NO_LEXICON:
+            (Path(folder) / LEXICON_FILE).write_text(json.dumps(asdict(self._lexicon)), "utf-8")
+
+    def load_assets(self, folder: str) -> None:
+        """For Keras: the lexicon that `save_assets` wrote."""
+        file = Path(folder) / LEXICON_FILE
+        if file.exists():
+            self._set_lexicon(Lexicon(**json.loads(file.read_text("utf-8"))))
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ElmoLayer:
         """The layer of a config; one that was frozen after it was built is frozen again."""
@@ -134,22 +171,24 @@ class ElmoLayer(keras.layers.Layer):
         return layer
 
 
-def _options_and_arrays(
+def _read(
     model: str, options: dict[str, Any] | None, trust_model: bool
-) -> tuple[ModelOptions, dict[str, np.ndarray]]:
-    """A new layer's, from its model; a saved layer's options, with arrays if the model is there.
+) -> tuple[ModelOptions, dict[str, np.ndarray], Lexicon]:
+    """A new layer's, from its model; a saved layer's options, with the rest if the model is there.
 
     A layer that is cloned rather than loaded starts from the model's arrays as the first one did.
     """
     if options is None:
         weights = read_weights(model, trust_model=trust_model)
-        return weights.options, weights.arrays
+        return weights.options, weights.arrays, weights.lexicon
     saved = parse_options(json.dumps(options), "the saved layer's options")
     try:
         weights = read_weights(model, options=saved)
     except UserError:
-        return saved, {}
-    return saved, weights.arrays if weights.options == saved else {}
+        return saved, {}, NO_LEXICON
+    if weights.options != saved:
+        return saved, {}, NO_LEXICON
+    return saved, weights.arrays, weights.lexicon
 
 
 _MIX = (MIX_WEIGHTS, MIX_SCALING)
@@ -192,17 +231,15 @@ def _mask_of(tokens: tf.Tensor) -> tf.Tensor:
 def _bilm(
     options: ModelOptions,
     tensors: Tensors,
-    tokens: tf.Tensor,
+    table: tf.Tensor,
+    rows: tf.Tensor,
     mask: tf.Tensor,
     training: bool,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Token vectors [batch, length, projection_dim], and each layer's […, 2 × projection_dim]."""
-    distinct, indices = tf.unique(tf.reshape(tokens, [-1]))
-    ids = string_character_ids(distinct, options.max_characters)
-    table = encode_characters(
-        options, tensors, tf.concat([boundary_ids(options.max_characters), ids], axis=0)
-    )
-    rows = tf.transpose(tf.reshape(indices, tf.shape(tokens))) + 2  # <S> and </S> come first
+    """Token vectors [batch, length, projection_dim], and each layer's […, 2 × projection_dim].
+
+    table: the vectors of tokens, those around a sentence first; rows: int32 [length, batch].
+    """
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     directions = []
     for direction in (0, 1):

@@ -211,7 +211,7 @@ def _encode_characters(
         carry = tf.nn.sigmoid(_affine(variables, f"CNN_high_{i}/{{}}_carry", x))
         transform = tf.nn.relu(_affine(variables, f"CNN_high_{i}/{{}}_transform", x))
         x = carry * transform + (1.0 - carry) * x
-    return _affine(variables, "CNN_proj/{}_proj", x) if options.has_cnn_projection else x
+    return _affine(variables, "CNN_proj/{}_proj", x) if options.has_token_projection else x
 
 
 def _affine(variables: dict[str, tf.Variable], name: str, x: tf.Tensor) -> tf.Tensor:

@@ -1,8 +1,8 @@
-"""The published layout: a folder with options.json and one HDF5 file of weights.
+"""The published layout: an HDF5 file of weights, with options.json beside it.
 
 It is that of allenai/bilm-tf (`dump_weights`), which AllenNLP reads too: arrays named as in
-`ModelOptions.shapes()`, the character table without its padding row. Both put a row of zeros before
-that table as they read it; here a file that has the row already, as some exports do, is read too.
+`ModelOptions.shapes()`, the character table without its padding row. A model of words has a table
+`embedding`, and vocab.txt beside it.
 """
 
 from __future__ import annotations
@@ -16,52 +16,53 @@ import h5py
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.formats.bilm_files import (
+    read_arrays,
+    read_lexicon,
+    read_options,
+    single_name,
+)
 from elmo_beam.elmo.formats.model_format import ModelFormat
 from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
-from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
-from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, parse_options
-from elmo_beam.elmo.model.weights import Weights, check_shapes, checked_weights
-from elmo_beam.elmo.wording import counted
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.weights import Weights
+from elmo_beam.elmo.wording import listed
 
 
-def read_bilm(folder: Path) -> Weights:
-    """Weights from a folder in the published layout; UserError says what is wrong with it."""
-    options_file = folder / "options.json"
-    if not options_file.exists():
-        raise UserError(f"no options.json in model folder {folder}: it belongs beside the weights")
-    options = parse_options(read_regular(options_file, MOST_OPTIONS), str(options_file))
-    path = _weights_file(folder)
-    return checked_weights(options, _read_arrays(path, options), str(path))
+def read_bilm(place: Path) -> Weights:
+    """Weights from a file of them, or the folder of one; UserError says what is wrong with it."""
+    path = place if place.is_file() else _weights_file(place)
+    options = read_options(path.parent, path.stem.removesuffix("weights"))
+    names = options.shapes()
+    names |= {single_name(name): shape for name, shape in names.items()}
+    lexicon = read_lexicon(path.parent, options)
+    with plain_datasets(path, names) as datasets:
+        return read_arrays(
+            options,
+            {name: dataset.shape for name, dataset in datasets.items()},
+            lambda chosen: {name: np.asarray(datasets[name], np.float32) for name in chosen},
+            str(path),
+            lexicon,
+        )
 
 
 def _weights_file(folder: Path) -> Path:
-    """The folder's only HDF5 file, or among several the one named *weights.hdf5."""
-    files = sorted(f for f in folder.glob("*.hdf5") if f.name != "softmax.hdf5")
-    named = [f for f in files if f.name.endswith("weights.hdf5")]
-    for choice in (files, named):
-        if len(choice) == 1:
-            return choice[0]
-    found = ", ".join(f.name for f in files) or "none"
-    raise UserError(f"model folder {folder} must hold one *weights.hdf5, found: {found}")
+    """The folder's only HDF5 file; a softmax, which belongs to some model, does not count."""
+    files = weights_files(folder)
+    if len(files) == 1:
+        return files[0]
+    if not files:
+        raise UserError(f"no weights in model folder {folder}: they belong beside options.json")
+    raise UserError(
+        f"model folder {folder} has {listed([file.name for file in files])}: name one of them, as "
+        f"`--model {files[0]}`"
+    )
 
 
-def _read_arrays(path: Path, options: ModelOptions) -> dict[str, np.ndarray]:
-    shapes = options.shapes()
-    with plain_datasets(path, shapes) as datasets:
-        found = {name: dataset.shape for name, dataset in datasets.items()}
-        padded = found.get("char_embed") == shapes["char_embed"]
-        if not padded:
-            shapes["char_embed"] = (N_CHARACTERS - 1, options.char_dim)
-        check_shapes(shapes, found, str(path))
-        arrays = {name: np.asarray(dataset, np.float32) for name, dataset in datasets.items()}
-    if not padded:
-        arrays["char_embed"] = np.pad(arrays["char_embed"], [(1, 0), (0, 0)])
-    elif arrays["char_embed"][0].any():
-        raise UserError(
-            f"{path}: char_embed has {counted(N_CHARACTERS, 'row')}, and the first is not the "
-            f"padding row of zeros: it must have {N_CHARACTERS - 1}, or that row before them"
-        )
-    return arrays
+def weights_files(folder: Path) -> list[Path]:
+    """The files of a folder that may be weights in HDF5, in order."""
+    files = (file for pattern in ("*.hdf5", "*.h5") for file in folder.glob(pattern))
+    return sorted(file for file in files if not file.stem.endswith("softmax"))
 
 
 def write_bilm(weights: Weights, folder: Path) -> None:
@@ -89,4 +90,4 @@ def weights_bytes(weights: Weights) -> bytes:
     return data.getvalue()
 
 
-FORMAT = ModelFormat(read=lambda folder, options, trust_model: read_bilm(folder))
+FORMAT = ModelFormat(read=lambda place, options, trust_model: read_bilm(place))

@@ -29,6 +29,7 @@ ENCODERS = ("native", "module", ALLENNLP)
 # imported only when a folder has the file.
 MODEL_FORMATS = {
     "saved_model.pb": "elmo_beam.elmo.formats.hub_module",
+    "token_embedder.pkl": "elmo_beam.elmo.formats.many_langs",
     "options.json": "elmo_beam.elmo.formats.bilm_hdf5",
 }
 

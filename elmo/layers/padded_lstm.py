@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.layers.character_cnn import Tensors
+from elmo_beam.elmo.layers.token_encoder import Tensors
 from elmo_beam.elmo.model.options import FORGET_BIAS, ModelOptions, cell_name
 
 

@@ -28,12 +28,23 @@ def character_ids(tokens: Sequence[bytes], length: int) -> np.ndarray:
     `length` must be at least the longest token's bytes + 2.
     """
     sizes = np.fromiter((len(t) for t in tokens), np.int64, len(tokens))
-    ids = np.full((len(tokens), length), PADDING, np.int32)
-    ids[:, 0] = BEGIN_WORD
-    rows = np.repeat(np.arange(len(tokens)), sizes)
+    flat = np.frombuffer(b"".join(tokens), np.uint8).astype(np.int32) + 1
+    return framed_ids(flat, sizes, length, BEGIN_WORD, END_WORD, PADDING)
+
+
+def framed_ids(
+    flat: np.ndarray, sizes: np.ndarray, length: int, begin: int, end: int, padding: int
+) -> np.ndarray:
+    """int32 [len(sizes), length]: begin mark, a token's own ids, end mark, padding.
+
+    flat: all tokens' ids, one token after another; sizes: int64, how many each has.
+    """
+    ids = np.full((len(sizes), length), padding, np.int32)
+    ids[:, 0] = begin
+    rows = np.repeat(np.arange(len(sizes)), sizes)
     columns = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 1
-    ids[rows, columns] = np.frombuffer(b"".join(tokens), np.uint8).astype(np.int32) + 1
-    ids[np.arange(len(tokens)), sizes + 1] = END_WORD
+    ids[rows, columns] = flat
+    ids[np.arange(len(sizes)), sizes + 1] = end
     return ids
 
 

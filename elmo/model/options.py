@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, replace
-from reprlib import repr as shortened
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
@@ -13,6 +11,7 @@ from elmo_beam.elmo.errors import UserError
 N_CHARACTERS = (
     262  # 256 bytes, <S>, </S>, word begin, word end, word padding, and row 0 for no word
 )
+BILM, MANY_LANGS = "bilm", "many_langs"  # families: bilm-tf's, and ELMoForManyLangs
 # Far more than any ELMo has, but few enough that a damaged or made-up file is refused at once.
 MAX_SIZE = 1 << 24  # of any one dimension
 MAX_COUNT = 1 << 10  # of layers, of highway layers and of pairs of filters
@@ -24,7 +23,11 @@ FORGET_BIAS = 1.0  # added to every LSTM cell's forget gate, beside its own bias
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """A biLM's shape. `filters` are pairs: width in characters, number of filters."""
+    """A biLM's shape. `filters` are pairs: width in characters, number of filters.
+
+    A model without a character CNN has no filters, one without a table of words no words. family:
+    how a token is numbered, and whether its vector always goes through a projection.
+    """
 
     filters: tuple[tuple[int, int], ...]
     char_dim: int
@@ -37,6 +40,10 @@ class ModelOptions:
     cell_clip: float | None
     proj_clip: float | None
     use_skip_connections: bool
+    family: str = BILM
+    n_characters: int = N_CHARACTERS
+    n_words: int = 0
+    word_dim: int = 0
 
     @property
     def n_filters(self) -> int:
@@ -44,9 +51,14 @@ class ModelOptions:
         return sum(n for _, n in self.filters)
 
     @property
-    def has_cnn_projection(self) -> bool:
-        """bilm-tf projects only where the widths differ."""
-        return self.n_filters != self.projection_dim
+    def token_dim(self) -> int:
+        """Width of a token's vector before the projection: its word's, then its characters'."""
+        return self.word_dim + self.n_filters
+
+    @property
+    def has_token_projection(self) -> bool:
+        """bilm-tf projects only where the widths differ, ELMoForManyLangs always."""
+        return self.family == MANY_LANGS or self.token_dim != self.projection_dim
 
     @property
     def has_lstm_projection(self) -> bool:
@@ -60,9 +72,14 @@ class ModelOptions:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every array of the biLM by its name in the published layout, in a fixed order.
 
-        `char_embed` includes its padding row, which the published file leaves out.
+        `char_embed` includes its padding row, which the published file leaves out. `embedding` is
+        the table of words, named as in bilm-tf.
         """
-        shapes: dict[str, tuple[int, ...]] = {"char_embed": (N_CHARACTERS, self.char_dim)}
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.n_words:
+            shapes["embedding"] = (self.n_words, self.word_dim)
+        if self.filters:
+            shapes["char_embed"] = (self.n_characters, self.char_dim)
         for i, (width, n) in enumerate(self.filters):
             shapes[f"CNN/W_cnn_{i}"] = (1, width, self.char_dim, n)
             shapes[f"CNN/b_cnn_{i}"] = (n,)
@@ -70,8 +87,8 @@ class ModelOptions:
             for gate in ("carry", "transform"):
                 shapes[f"CNN_high_{i}/W_{gate}"] = (self.n_filters, self.n_filters)
                 shapes[f"CNN_high_{i}/b_{gate}"] = (self.n_filters,)
-        if self.has_cnn_projection:
-            shapes["CNN_proj/W_proj"] = (self.n_filters, self.projection_dim)
+        if self.has_token_projection:
+            shapes["CNN_proj/W_proj"] = (self.token_dim, self.projection_dim)
             shapes["CNN_proj/b_proj"] = (self.projection_dim,)
         for direction in (0, 1):
             for layer in range(self.n_layers):
@@ -83,16 +100,29 @@ class ModelOptions:
         return shapes
 
     def to_json(self) -> dict[str, Any]:
-        """The same options as `options.json` spells them."""
-        return {
-            "char_cnn": {
+        """The same options as `options.json` spells them.
+
+        bilm-tf has no spelling for ELMoForManyLangs: a section of our own, `many_langs`.
+        """
+        document: dict[str, Any] = {}
+        if self.filters:
+            document["char_cnn"] = {
                 "activation": self.activation,
                 "embedding": {"dim": self.char_dim},
                 "filters": [list(f) for f in self.filters],
                 "max_characters_per_token": self.max_characters,
-                "n_characters": N_CHARACTERS,
+                "n_characters": self.n_characters,
                 "n_highway": self.n_highway,
-            },
+            }
+        if self.n_words:
+            document["n_tokens_vocab"] = self.n_words
+        if self.family == MANY_LANGS:
+            document["many_langs"] = {
+                "max_characters_per_token": self.max_characters,
+                "word_dim": self.word_dim,
+            }
+        return {
+            **document,
             "lstm": {
                 "cell_clip": self.cell_clip,
                 "dim": self.lstm_dim,
@@ -120,82 +150,19 @@ def cell_name(direction: int, layer: int) -> str:
     return f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
 
 
-def parse_options(text: str | bytes, source: str) -> ModelOptions:
-    """ModelOptions from the text of an `options.json`; `source` names it in errors.
-
-    Raises UserError if it is not JSON, lacks a field or has a value that no biLM can have.
-    """
-    try:
-        document = json.loads(text)
-        cnn, lstm = document["char_cnn"], document["lstm"]
-        n_highway = cnn.get("n_highway")
-        options = ModelOptions(
-            filters=tuple((_whole(width), _whole(n)) for width, n in cnn["filters"]),
-            char_dim=_whole(cnn["embedding"]["dim"]),
-            activation=cnn["activation"],
-            n_highway=0 if n_highway is None else _whole(n_highway),
-            max_characters=_whole(cnn["max_characters_per_token"]),
-            lstm_dim=_whole(lstm["dim"]),
-            projection_dim=_whole(lstm["projection_dim"]),
-            n_layers=_whole(lstm.get("n_layers", 1)),
-            cell_clip=_clip(lstm.get("cell_clip")),
-            proj_clip=_clip(lstm.get("proj_clip")),
-            use_skip_connections=_flag(lstm.get("use_skip_connections")),
-        )
-    except KeyError as error:
-        raise UserError(
-            f"{source} has no field {error}: expected the options.json of an ELMo model"
-        ) from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(
-            f"{source} is not the options.json of an ELMo model ({error}): check the file"
-        ) from None
-    return checked_options(options, source)
-
-
-def _whole(value: Any) -> int:
-    """A size that some model could have; `2.5` is refused rather than rounded."""
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_SIZE:
-        raise ValueError(f"{shortened(value)} is not a size")
-    return value
-
-
-def _clip(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
-        raise ValueError(f"{shortened(value)} is not a clip: clips must be positive or null")
-    return float(value)
-
-
-def _flag(value: Any) -> bool:
-    """A JSON boolean; the string "false" would count as true, so it is refused."""
-    if value is not None and not isinstance(value, bool):
-        raise ValueError(f"{shortened(value)} is neither true nor false")
-    return bool(value)
-
-
 def checked_options(options: ModelOptions, source: str) -> ModelOptions:
     """The same options; UserError, naming `source`, if no biLM has them."""
     problems = {
-        "filters must be pairs of positive numbers": not options.filters
-        or any(width < 1 or n < 1 for width, n in options.filters),
-        f"activation must be one of {', '.join(ACTIVATIONS)}": options.activation
-        not in ACTIVATIONS,
+        **_token_problems(options),
         "sizes must be positive": min(
-            options.char_dim, options.lstm_dim, options.projection_dim, options.n_layers
+            options.lstm_dim, options.projection_dim, options.n_layers, *_token_sizes(options)
         )
         < 1,
-        "n_highway must not be negative": options.n_highway < 0,
         f"n_layers, n_highway and the number of filters must not be over {MAX_COUNT:,}": max(
             options.n_layers, options.n_highway, len(options.filters)
         )
         > MAX_COUNT,
         "projection_dim must not be larger than dim": options.projection_dim > options.lstm_dim,
-        "max_characters_per_token must be at least 3 and the widest filter": options.max_characters
-        < max([3, *(width for width, _ in options.filters)]),
-        f"max_characters_per_token must not be over {MAX_CHARACTERS:,}": options.max_characters
-        > MAX_CHARACTERS,
     }
     for rule, broken in problems.items():
         if broken:
@@ -206,3 +173,27 @@ def checked_options(options: ModelOptions, source: str) -> ModelOptions:
             f"{source} asks for {parameters:,} parameters: no ELMo has over {MAX_PARAMETERS:,}"
         )
     return options
+
+
+def _token_sizes(options: ModelOptions) -> list[int]:
+    """Those that must be positive: a model sees a token's characters, its word, or both."""
+    characters = [options.char_dim, options.n_characters] if options.filters else []
+    words = [options.n_words, options.word_dim] if options.n_words or not options.filters else []
+    return [*characters, *words]
+
+
+def _token_problems(options: ModelOptions) -> dict[str, bool]:
+    """Rules for how a token becomes a vector, and whether the options break them."""
+    widest = max((width for width, _ in options.filters), default=1)
+    reads_characters = bool(options.filters) or options.family == MANY_LANGS
+    return {
+        "filters must be pairs of positive numbers": not (options.filters or options.n_words)
+        or any(width < 1 or n < 1 for width, n in options.filters),
+        f"activation must be one of {', '.join(ACTIVATIONS)}": options.activation
+        not in ACTIVATIONS,
+        "n_highway must not be negative": options.n_highway < 0,
+        "max_characters_per_token must be at least 3 and the widest filter": reads_characters
+        and options.max_characters < max(3, widest),
+        f"max_characters_per_token must not be over {MAX_CHARACTERS:,}": options.max_characters
+        > MAX_CHARACTERS,
+    }

@@ -11,6 +11,7 @@ import numpy as np
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.token_ids import NO_LEXICON, Lexicon
 
 MIX_WEIGHTS = "aggregation/weights"
 MIX_SCALING = "aggregation/scaling"
@@ -18,7 +19,7 @@ MIX_SCALING = "aggregation/scaling"
 
 @dataclass(frozen=True)
 class Weights:
-    """ModelOptions and float32 arrays, by their names in the published layout.
+    """ModelOptions and float32 arrays, by their names in the published layout, and the lexicon.
 
     Besides those of `ModelOptions.shapes()` there are `aggregation/weights` [n_layers + 1], before
     the softmax, and `aggregation/scaling` [], named as in the TF-Hub modules.
@@ -26,15 +27,19 @@ class Weights:
 
     options: ModelOptions
     arrays: dict[str, np.ndarray]
+    lexicon: Lexicon = NO_LEXICON
 
     @property
     def digest(self) -> str:
-        """sha256, hexadecimal, over the options and every array in a fixed order.
+        """sha256, hexadecimal, over the options, the lexicon and every array in a fixed order.
 
         The options count too, because the same arrays give other vectors with, say, another
         activation.
         """
         sha = hashlib.sha256(json.dumps(self.options.to_json(), sort_keys=True).encode())
+        for rows in (self.lexicon.words, self.lexicon.characters):
+            if rows:
+                sha.update(json.dumps(rows, sort_keys=True).encode())
         for name in expected_shapes(self.options):
             sha.update(np.ascontiguousarray(self.arrays[name], "<f4").data)
         return sha.hexdigest()
@@ -68,7 +73,12 @@ def check_shapes(
             )
 
 
-def checked_weights(options: ModelOptions, arrays: dict[str, np.ndarray], source: str) -> Weights:
+def checked_weights(
+    options: ModelOptions,
+    arrays: dict[str, np.ndarray],
+    source: str,
+    lexicon: Lexicon = NO_LEXICON,
+) -> Weights:
     """Weights, with equal shares and scaling 1 if a model has no mix of its own.
 
     Raises UserError, naming the array, if one is missing, misshapen or not finite.
@@ -85,4 +95,4 @@ def checked_weights(options: ModelOptions, arrays: dict[str, np.ndarray], source
             raise UserError(
                 f"{source}: {name} has values that are not finite: fetch the file again"
             )
-    return Weights(options, {name: arrays[name] for name in expected})
+    return Weights(options, {name: arrays[name] for name in expected}, lexicon)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.layers.character_cnn import encode_characters
 from elmo_beam.elmo.layers.padded_lstm import lstm_stack
+from elmo_beam.elmo.layers.token_encoder import encode_tokens
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.elmo.training.batches import Batch
@@ -104,7 +104,7 @@ class LanguageModel(tf.Module):
     ) -> list[tf.Tensor]:
         """What each direction predicts from: float [predictions, projection_dim]."""
         drop = _Dropout(dropout, seed)
-        table = encode_characters(self.options, self.arrays, characters)
+        table = encode_tokens(self.options, self.arrays, None, characters)
         states = []
         for direction in (0, 1):
             x = tf.gather(table, tokens[direction])

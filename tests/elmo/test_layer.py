@@ -18,7 +18,7 @@ from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
 from elmo_beam.elmo.keras_layer import ElmoLayer
-from elmo_beam.elmo.layers.character_cnn import string_character_ids
+from elmo_beam.elmo.layers.string_ids import string_character_ids
 from elmo_beam.elmo.model.characters import character_ids, token_bytes
 from tests.helpers.command import SMALL
 from tests.helpers.oracle import Oracle, random_weights

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.model.options import ModelOptions, parse_options
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.options_json import parse_options
 from tests.helpers.refusal import refused
 
 GOOGLE_ELMO: dict[str, Any] = {  # as published with elmo_2x4096_512_2048cnn_2xhighway

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from elmo_beam.elmo.layers.character_cnn import encode_characters
+from elmo_beam.elmo.layers.token_encoder import encode_tokens
 from elmo_beam.elmo.model.characters import BEGIN_WORD, END_WORD, PADDING, boundary_ids
 from elmo_beam.elmo.model.options import FORGET_BIAS, ModelOptions, cell_name
 from elmo_beam.elmo.model.weights import MIX_SCALING, MIX_WEIGHTS
@@ -41,7 +41,7 @@ def bilm_outputs(
 
     ids = v1.map_fn(characters, tf.reshape(tokens, [-1]), tf.int32)
     ids = tf.concat([boundary_ids(options.max_characters), ids], axis=0)
-    table = encode_characters(options, arrays, ids)
+    table = encode_tokens(options, arrays, None, ids)
     shape = tf.concat([tf.shape(tokens), [options.projection_dim]], axis=0)
     vectors = tf.reshape(table[2:], shape)
     both = []

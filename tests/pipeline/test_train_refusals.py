@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from elmo_beam.elmo.model.options import parse_options
+from elmo_beam.elmo.model.options_json import parse_options
 from elmo_beam.pipeline.training import start
 from tests.helpers.command import elmo_beam, files_of, write_model
 from tests.helpers.trainings import OPTIONS, sentences, train

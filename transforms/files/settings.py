@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.model.options import ModelOptions, parse_options
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.options_json import parse_options
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.storage import read_bytes, write_bytes
 
