@@ -24,7 +24,7 @@ from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.precision import PRECISIONS, check_precision
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.costs import lstm_flops
 from elmo_beam.elmo.model.outputs import output_names
 from elmo_beam.elmo.process import quiet_stderr
 from elmo_beam.elmo.sentences import Sentences
@@ -109,13 +109,6 @@ class Process(BaseManager):
 
 Process.register("Module", Module)
 Process.register("Native", Native)
-
-
-def lstm_flops(options: ModelOptions) -> int:
-    """Floating-point operations per token in all LSTMs, each product counted in full."""
-    gates = 2 * options.projection_dim * 4 * options.lstm_dim
-    projection = options.lstm_dim * options.projection_dim
-    return 2 * 2 * options.n_layers * (gates + projection)
 
 
 def _precisions() -> list[str]:

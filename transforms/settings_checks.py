@@ -18,6 +18,7 @@ from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, ENCODERS, read_weights
 from elmo_beam.elmo.model.outputs import check_output_names, checked_outputs
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
 
@@ -95,7 +96,7 @@ def resolved(settings: Settings) -> Settings:
     model = settings.model
     if model != DEFAULT_MODEL and not is_remote(model):
         model = os.path.abspath(model)
-    weights = read_weights(model, settings.encoder, trust_model=settings.trust_model)
+    weights = read_weights(local_handle(model), settings.encoder, trust_model=settings.trust_model)
     return replace(
         settings,
         model=model,

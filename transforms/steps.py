@@ -16,6 +16,7 @@ from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.embed import EmbeddedBlock, embed_block
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.plan import Span, plan_shard, spans_of
 from elmo_beam.transforms.read import read_span
@@ -75,7 +76,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
         s = self._settings
         with user_errors_marked():
             return load_sentence_encoder(
-                s.model,
+                local_handle(s.model),
                 s.encoder,
                 s.memory,
                 s.model_options,

@@ -13,6 +13,7 @@ from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, load_encoder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.settings_checks import check_settings
 from elmo_beam.transforms.text import TextReader
 
@@ -44,7 +45,7 @@ class TextEncoder:
     ) -> None:
         """Load the model, which takes some seconds.
 
-        model: a handle: `default`, a folder, or a TF-Hub URL. tokenizer: "moses", for `language`,
+        model: a handle, as for `load_encoder`. tokenizer: "moses", for `language`,
         or "whitespace". Tokens beyond max_tokens are left out. precision: "float32" or "bfloat16".
         trust_model: let a module's graph run whatever its ops do. Raises UserError if the model
         cannot be read, and ArgumentError for a wrong argument.
@@ -58,7 +59,8 @@ class TextEncoder:
             trust_model=trust_model,
         )
         self._reader = TextReader(settings)
-        self._encoder = load_encoder(model, precision=precision, trust_model=trust_model)
+        handle = local_handle(settings.model)
+        self._encoder = load_encoder(handle, precision=precision, trust_model=trust_model)
 
     def dim(self, output: str = SENTENCE_OUTPUT) -> int:
         """The width of an output's vectors; ArgumentError if the model lacks it."""

@@ -62,4 +62,7 @@ def dumped_name(variable: str) -> str:
     return variable
 
 
-FORMAT = ModelFormat(read=lambda folder, options, trust_model: read_checkpoint(folder))
+FORMAT = ModelFormat(
+    "checkpoint of bilm-tf",
+    read=lambda folder, options, trust_model: read_checkpoint(folder),
+)

@@ -24,6 +24,7 @@ from elmo_beam.elmo.formats.bilm_files import (
 )
 from elmo_beam.elmo.formats.model_format import ModelFormat
 from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
+from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.elmo.wording import listed
@@ -47,8 +48,10 @@ def read_bilm(place: Path) -> Weights:
 
 
 def _weights_file(folder: Path) -> Path:
-    """The folder's only HDF5 file; a softmax, which belongs to some model, does not count."""
-    files = weights_files(folder)
+    """The folder's only HDF5 file, or the only one that may be weights by its content."""
+    files = sorted(file for pattern in ("*.hdf5", "*.h5") for file in folder.glob(pattern))
+    if len(files) > 1:
+        files = [file for file in files if _may_be_weights(file)]
     if len(files) == 1:
         return files[0]
     if not files:
@@ -59,10 +62,14 @@ def _weights_file(folder: Path) -> Path:
     )
 
 
-def weights_files(folder: Path) -> list[Path]:
-    """The files of a folder that may be weights in HDF5, in order."""
-    files = (file for pattern in ("*.hdf5", "*.h5") for file in folder.glob(pattern))
-    return sorted(file for file in files if not file.stem.endswith("softmax"))
+def _may_be_weights(path: Path) -> bool:
+    """Whether a file has LSTMs; one that cannot be read may, and is to be named."""
+    check_regular(path)
+    try:
+        with h5py.File(path, "r") as file:
+            return "RNN_0" in file
+    except OSError:
+        return True
 
 
 def write_bilm(weights: Weights, folder: Path) -> None:
@@ -90,4 +97,7 @@ def weights_bytes(weights: Weights) -> bytes:
     return data.getvalue()
 
 
-FORMAT = ModelFormat(read=lambda place, options, trust_model: read_bilm(place))
+FORMAT = ModelFormat(
+    "weights of bilm-tf in HDF5, as published",
+    read=lambda place, options, trust_model: read_bilm(place),
+)

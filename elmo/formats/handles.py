@@ -1,9 +1,10 @@
-"""Model handles: `default`, a folder of any known format, or the URL of a TF-Hub module."""
+"""Model handles: `default`, a folder, an archive, weights, or the URL of any of them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from importlib import import_module
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ from elmo_beam.elmo.arguments import check_bool, check_count, path_text
 from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.formats.archives import is_archive, unpacked
+from elmo_beam.elmo.formats.registry import WEIGHTS, format_of
 from elmo_beam.elmo.model.options import ModelOptions
 
 if TYPE_CHECKING:  # they import NumPy and TensorFlow, which --help must not wait for
     from elmo_beam.elmo.encoder.encoder import Encoder
     from elmo_beam.elmo.encoder.passes import SentenceEncoder
-    from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
+    from elmo_beam.elmo.formats.model_format import OwnEncoder
     from elmo_beam.elmo.model.weights import Weights
 
 StrPath = str | os.PathLike[str]
@@ -24,31 +27,58 @@ DEFAULT_MODEL = "default"
 DEFAULT_FOLDER = Path(__file__).parents[1] / "default"
 ALLENNLP = "allennlp"
 ENCODERS = ("native", "module", ALLENNLP)
-# Each format by a file that marks its folders. The first mark that a folder has counts, so a format
-# whose folders hold another's mark too comes before that one. The module defines FORMAT, and is
-# imported only when a folder has the file.
-MODEL_FORMATS = {
-    "saved_model.pb": "elmo_beam.elmo.formats.hub_module",
-    "token_embedder.pkl": "elmo_beam.elmo.formats.many_langs",
-    "options.json": "elmo_beam.elmo.formats.bilm_hdf5",
-}
 
 
-def model_folder(handle: StrPath) -> Path:
-    """The local folder of a handle; UserError if there is none."""
+def model_place(handle: StrPath) -> Path:
+    """The local folder, or file of weights, of a handle; UserError if there is none.
+
+    What a handle names elsewhere is fetched, and an archive unpacked, into the cache.
+    """
     handle = path_text("model", handle)
     if handle == DEFAULT_MODEL:
         return DEFAULT_FOLDER
-    if "://" in handle:
-        from elmo_beam.elmo.formats.hub_module import resolve_module
-
-        return resolve_module(handle)
-    folder = Path(handle)
-    if not folder.is_dir():
+    place = _fetched(handle) if "://" in handle else Path(handle)
+    if place.is_dir() or (place.suffix.lower() in WEIGHTS and place.exists()):
+        return place
+    if is_archive(place.name) and place.exists():
+        return unpacked(place)
+    if place.exists():
         raise UserError(
-            f"no model folder {handle}: give a folder, the URL of a TF-Hub module, or 'default'"
+            f"model {handle} is neither a folder nor an archive nor weights "
+            f"({', '.join(WEIGHTS)}): give the folder that it is in"
         )
-    return folder
+    raise UserError(
+        f"no model {handle}: give a folder, an archive, weights, a URL, or {DEFAULT_MODEL!r}"
+    )
+
+
+def model_folder(handle: StrPath) -> Path:
+    """The folder of a handle's model, in which its vocabulary is; UserError if there is none."""
+    place = model_place(handle)
+    return place if place.is_dir() else place.parent
+
+
+def _fetched(url: str) -> Path:
+    scheme, _, path = url.partition("://")
+    if scheme not in ("http", "https"):
+        raise UserError(
+            f"cannot fetch model {url} here: only commands and Beam pipelines read from {scheme}://"
+        )
+    name = path.partition("#")[0].partition("?")[0].rpartition("/")[2]
+    if (is_archive(name) or name.lower().endswith(WEIGHTS)) and not _in_hub_cache(url):
+        from elmo_beam.elmo.formats.download import fetched, fetched_weights
+
+        return fetched(url) if is_archive(name) else fetched_weights(url)
+    from elmo_beam.elmo.formats.hub_module import resolve_module
+
+    return resolve_module(url)
+
+
+def _in_hub_cache(url: str) -> bool:
+    """Whether tensorflow_hub has a module of this URL, kept under its sha1."""
+    default = os.path.join(tempfile.gettempdir(), "tfhub_modules")
+    folder = os.environ.get("TFHUB_CACHE_DIR") or default
+    return os.path.isdir(os.path.join(folder, hashlib.sha1(url.encode()).hexdigest()))
 
 
 def read_weights(
@@ -63,10 +93,10 @@ def read_weights(
     module's, if they are known already. trust_model: let a module's graph run whatever its ops do.
     Raises UserError.
     """
-    folder = model_folder(handle)
+    place = model_place(handle)
     if encoder == "module":
-        return _own_encoder(handle, folder).read(folder)
-    return _format_of(folder).read(folder, options, trust_model)
+        return _own_encoder(handle, place).read(place)
+    return format_of(place).read(place, options, trust_model)
 
 
 def load_encoder(
@@ -78,10 +108,10 @@ def load_encoder(
 ) -> Encoder:
     """The native encoder for a model: lists of tokens in, vectors out.
 
-    handle: `default`, a folder, or the URL of a TF-Hub module. memory: bytes that the vectors of
-    one pass through the model may take. precision: "float32" or "bfloat16". trust_model: let a
-    module's graph run whatever its ops do. Raises UserError if the model cannot be read or this
-    processor lacks the precision.
+    handle: `default`, a folder, an archive, a file of weights, or the URL of one. memory: bytes
+    that the vectors of one pass through the model may take. precision: "float32" or "bfloat16".
+    trust_model: let a module's graph run whatever its ops do. Raises UserError if the model cannot
+    be read or this processor lacks the precision.
     """
     from elmo_beam.elmo.encoder.encoder import Encoder
 
@@ -114,24 +144,15 @@ def load_sentence_encoder(
             f"runs ({digest[:12]}): put the same model on every worker"
         )
     if encoder == "module":
-        folder = model_folder(handle)
-        return _own_encoder(handle, folder).load(folder, weights.options, memory, trust_model)
+        place = model_place(handle)
+        return _own_encoder(handle, place).load(place, weights.options, memory, trust_model)
     from elmo_beam.elmo.encoder.encoder import Encoder
 
     return Encoder(weights, memory, precision, boundary_tokens=encoder == ALLENNLP)
 
 
-def _format_of(folder: Path) -> ModelFormat:
-    for file, module in MODEL_FORMATS.items():
-        if (folder / file).exists():
-            found: ModelFormat = import_module(module).FORMAT
-            return found
-    expected = " or ".join(MODEL_FORMATS)
-    raise UserError(f"no model in folder {folder}: it holds no {expected}")
-
-
-def _own_encoder(handle: StrPath, folder: Path) -> OwnEncoder:
-    own = _format_of(folder).own_encoder
+def _own_encoder(handle: StrPath, place: Path) -> OwnEncoder:
+    own = format_of(place).own_encoder
     if own is None:
         raise ArgumentError(f"`encoder` module needs a TF-Hub module, and {handle} is not one")
     return own

@@ -81,20 +81,31 @@ def cannot_run(folder: Path, error: BaseException) -> UserError:
     )
 
 
-def _signature_and_graph(folder: Path) -> tuple[Message, Message]:
-    """SignatureDef and GraphDef of the variant without tags, as Hub's first format calls it."""
+def variant_of(folder: Path) -> Message:
+    """The MetaGraphDef that is run: the one without tags, as in Hub's first format, or `serve`.
+
+    Raises ValueError, or DecodeError, if there is none.
+    """
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     saved = SavedModel.FromString(read_regular(folder / "saved_model.pb", MOST_BYTES))
-    for variant in saved.meta_graphs:
-        if not variant.meta_info_def.tags:
-            if SIGNATURE not in variant.signature_def:
-                break
-            signature = variant.signature_def[SIGNATURE]
-            if signature.inputs.keys() != set(INPUTS):
-                raise ValueError(f"the signature's inputs are not {' and '.join(INPUTS)}")
-            return signature, variant.graph_def
-    raise ValueError(f"there is no {SIGNATURE} in a graph without tags")
+    variants = {frozenset(graph.meta_info_def.tags): graph for graph in saved.meta_graphs}
+    for tags in ([], ["serve"]):
+        if frozenset(tags) in variants:
+            return variants[frozenset(tags)]
+    raise ValueError("it has no graph without tags, nor one for `serve`")
+
+
+def _signature_and_graph(folder: Path) -> tuple[Message, Message]:
+    """SignatureDef and GraphDef."""
+    variant = variant_of(folder)
+    if SIGNATURE not in variant.signature_def:
+        others = ", ".join(sorted(variant.signature_def)) or "none"
+        raise ValueError(f"its signatures: {others}")
+    signature = variant.signature_def[SIGNATURE]
+    if signature.inputs.keys() != set(INPUTS):
+        raise ValueError(f"the signature's inputs are not {' and '.join(INPUTS)}")
+    return signature, variant.graph_def
 
 
 def _taken_out(

@@ -19,7 +19,7 @@ from elmo_beam.elmo.encoder.node_vectors import sentence_means
 from elmo_beam.elmo.encoder.passes import Encoded, in_order
 from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.elmo.formats.checkpoint import Checkpoint
-from elmo_beam.elmo.formats.hub_graph import SIGNATURE, TokensSignature, cannot_run
+from elmo_beam.elmo.formats.hub_graph import SIGNATURE, TokensSignature, cannot_run, variant_of
 from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
 from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, checked_options
 from elmo_beam.elmo.model.outputs import (
@@ -41,6 +41,14 @@ from elmo_beam.elmo.sentences import Sentences
 
 BATCH = 64  # sentences at once
 TOLERANCE = 1e-4
+# The mix of layers: google's names, and those of modules trained by DeepPavlov (bilm-tf's
+# `weight_layers`, whose constant beside the weights changes no softmax).
+MIX_NAMES = {
+    MIX_WEIGHTS: MIX_WEIGHTS,
+    MIX_SCALING: MIX_SCALING,
+    "aggregation/elmo_output_ELMo_W": MIX_WEIGHTS,
+    "aggregation/elmo_output_ELMo_gamma": MIX_SCALING,
+}
 CHECK_SENTENCES = [
     ["The", "boat", "drifted", "to", "the", "bank", "of", "the", "river", "."],
     ["She", "paid", "1,250", "dollars", "at", "the", "bank", ",", "and", "left", "."],
@@ -100,9 +108,11 @@ def read_unchecked(folder: Path, options: ModelOptions | None = None) -> Weights
     keys = {
         _published_name(key): key
         for key in checkpoint.shapes
-        if key.startswith("bilm/") or key in (MIX_WEIGHTS, MIX_SCALING)
+        if key.startswith("bilm/") or key in MIX_NAMES
     }
     shapes = {name: checkpoint.shapes[key] for name, key in keys.items()}
+    if shapes.get(MIX_SCALING) == (1,):  # as DeepPavlov's
+        shapes[MIX_SCALING] = ()
     if "char_embed" not in shapes:
         raise UserError(f"module {folder} is not an ELMo: its variables have no bilm/char_embed")
     if options is None:
@@ -115,13 +125,18 @@ def read_unchecked(folder: Path, options: ModelOptions | None = None) -> Weights
     check_shapes(expected, {**mix, **shapes}, str(folder))
     chosen = {name: keys[name] for name in expected if name in keys}
     read = checkpoint.read(chosen.values())
-    arrays = {name: np.asarray(read[key], np.float32) for name, key in chosen.items()}
+    arrays = {
+        name: np.asarray(read[key], np.float32).reshape(shapes[name])
+        for name, key in chosen.items()
+    }
     if expected["char_embed"] == without_padding:
         arrays["char_embed"] = np.pad(arrays["char_embed"], [(1, 0), (0, 0)])
     return checked_weights(options, arrays, str(folder))
 
 
 def _published_name(key: str) -> str:
+    if key in MIX_NAMES:
+        return MIX_NAMES[key]
     name = key.removeprefix("bilm/").replace("/rnn/lstm_cell/", "/LSTMCell/")
     cell_arrays = {"/projection/kernel": "/W_P_0", "/kernel": "/W_0", "/bias": "/B"}
     for theirs, ours in cell_arrays.items():
@@ -254,7 +269,9 @@ def _trusted(folder: Path) -> Callable[..., Mapping[str, tf.Tensor]]:
         with quiet_stderr():
             import tensorflow_hub
 
-            module = tensorflow_hub.load(str(folder), tags=[])
+            module = tensorflow_hub.load(
+                str(folder), tags=list(variant_of(folder).meta_info_def.tags)
+            )
         module.signatures[SIGNATURE]
     except Exception as error:  # the loader raises anything; the user needs one line
         raise cannot_run(folder, error) from None
@@ -262,4 +279,4 @@ def _trusted(folder: Path) -> Callable[..., Mapping[str, tf.Tensor]]:
     return lambda **inputs: module.signatures[SIGNATURE](**inputs)
 
 
-FORMAT = ModelFormat(read=read_module, own_encoder=OwnEncoder(read_unchecked, HubModule))
+FORMAT = ModelFormat("TF-Hub module", read_module, OwnEncoder(read_unchecked, HubModule))

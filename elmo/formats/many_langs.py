@@ -221,4 +221,6 @@ def _lstm_arrays(options: ModelOptions, file: TorchFile, folder: Path) -> dict[s
     return arrays
 
 
-FORMAT = ModelFormat(read=lambda folder, options, trust_model: read_many_langs(folder))
+FORMAT = ModelFormat(
+    "ELMoForManyLangs", read=lambda folder, options, trust_model: read_many_langs(folder)
+)

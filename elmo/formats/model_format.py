@@ -28,11 +28,13 @@ class OwnEncoder:
 class ModelFormat:
     """How a folder of one format is read.
 
-    read: its weights. Takes the folder, the options if they are known from an earlier reading, so
+    name: what people call it. read: its weights. Takes the folder, or the one file that is the
+    model, the options if they are known from an earlier reading, so
     that they need not be worked out again, and whether the user trusts the model's maker; without
     that, nothing of the folder may run that could reach more than the model. Raises UserError,
     saying what is wrong.
     """
 
+    name: str
     read: Callable[[Path, ModelOptions | None, bool], Weights]
     own_encoder: OwnEncoder | None = None

@@ -65,6 +65,11 @@ class ModelOptions:
         """bilm-tf's LSTM cell has a projection only where it is narrower than the cell."""
         return self.projection_dim < self.lstm_dim
 
+    @property
+    def is_trainable(self) -> bool:
+        """Whether `train` can make a model of this shape: of characters, as bilm-tf does."""
+        return self.family == BILM and bool(self.filters)
+
     def skips(self, layer: int) -> bool:
         """Whether an LSTM layer, counted from 0, adds its input to its output."""
         return layer > 0 and self.use_skip_connections

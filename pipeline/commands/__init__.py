@@ -8,5 +8,6 @@ COMMANDS = {
     "elmo": "elmo_beam.pipeline.commands.elmo",
     "verify": "elmo_beam.pipeline.commands.verify",
     "report": "elmo_beam.pipeline.commands.report",
+    "models": "elmo_beam.pipeline.commands.models",
     "inspect": "elmo_beam.pipeline.commands.inspect",
 }

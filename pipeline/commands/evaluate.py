@@ -64,6 +64,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     from elmo_beam.pipeline.training import evaluation
     from elmo_beam.pipeline.training.start import enough_memory
     from elmo_beam.transforms.inputs.conllu import read_conllu
+    from elmo_beam.transforms.models import local_handle
 
     files = (args.conllu_train, args.conllu_dev, args.conllu_test)
     limits = (args.sentences, None, None)
@@ -73,11 +74,12 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         check_precision(args.precision)
     code = 0
     with enough_memory():
-        weights = read_weights(args.model, trust_model=args.trust_model)
+        handle = local_handle(args.model)
+        weights = read_weights(handle, trust_model=args.trust_model)
         figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
         if paths:
             try:
-                found = evaluation.perplexity_of(args.model, weights, paths, text, StatusLine())
+                found = evaluation.perplexity_of(handle, weights, paths, text, StatusLine())
                 figures["perplexity"] = found
                 say(evaluation.perplexity_line(found))
             except UserError as error:

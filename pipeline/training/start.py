@@ -36,6 +36,7 @@ from elmo_beam.pipeline.training.model_folder import model_folder_held, model_fo
 from elmo_beam.pipeline.training.session import Training
 from elmo_beam.transforms.corpus import content_of
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.models import local_handle
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,13 @@ def start_of(job: TrainingJob) -> Start:
         given = Path(job.options_file) if job.options_file else DEFAULT_FOLDER / "options.json"
         options, recipe = _read_options(given)
         return Start(options, recipe, initial_arrays(options))
-    weights = read_weights(job.init_from, trust_model=job.trust_model)
-    options, folder = weights.options, model_folder(job.init_from)
+    handle = local_handle(job.init_from)
+    weights = read_weights(handle, trust_model=job.trust_model)
+    options, folder = weights.options, model_folder(handle)
+    if not options.is_trainable:
+        raise UserError(
+            f"`init_from` {job.init_from} has a table of words: `train` is for models of characters"
+        )
     recipe, softmax = Recipe(), None
     if (folder / "options.json").is_file():
         recipe = _read_options(folder / "options.json")[1]
@@ -138,7 +144,10 @@ def _read_options(path: Path) -> tuple[ModelOptions, Recipe]:
     if not path.exists():
         raise UserError(f"cannot read `options` {path} (No such file): check the path")
     text = read_regular(path, MOST_OPTIONS)
-    return parse_options(text, str(path)), parse_recipe(text, str(path))
+    options, recipe = parse_options(text, str(path)), parse_recipe(text, str(path))
+    if not options.is_trainable:
+        raise UserError(f"{path} has no `char_cnn`: `train` is for models of characters")
+    return options, recipe
 
 
 def _settings(job: TrainingJob, paths: list[str], start: Start) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def test_a_folders_format_is_known_by_its_files(
 
 MARKER = "random.seed"
 FORMAT = ModelFormat(
+    "random numbers",
     read=lambda folder, options, trust_model: random_weights(
         OPTIONS, int((folder / MARKER).read_text())
     ),
