@@ -19,6 +19,12 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "WAITS", (0.0, 0.0))
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is fetched or unpacked goes into a folder of the tests'."""
+    monkeypatch.setenv("ELMO_BEAM_CACHE", str(tmp_path_factory.getbasetemp() / "elmo-beam-cache"))
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder of reference data beside the repository; a stranger's clone has none."""

@@ -92,7 +92,9 @@ def is_known(name: str) -> bool:
 
 def _write(path: Path, content: IO[bytes], left: int) -> int:
     """Write a file; how many bytes may still be unpacked. ValueError if there are too many."""
-    with path.open("xb") as file:  # two members of one name are refused
+    if path.exists():
+        raise ValueError(f"it has {path.name!r} twice")
+    with path.open("wb") as file:
         while chunk := content.read(CHUNK):
             left -= len(chunk)
             if left < 0:

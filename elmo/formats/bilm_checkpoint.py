@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.formats.bilm_files import read_arrays, read_lexicon, read_options
 from elmo_beam.elmo.formats.checkpoint import Checkpoint
 from elmo_beam.elmo.formats.model_format import ModelFormat
@@ -31,7 +32,10 @@ def read_checkpoint(folder: Path) -> Weights:
 
     The file `checkpoint` is not looked at: it names a path of the trainer's machine.
     """
-    options = read_options(folder)
+    try:
+        options = read_options(folder)
+    except UserError as error:
+        raise UserError(f"a checkpoint of bilm-tf cannot be read: {error}") from None
     lexicon = read_lexicon(folder, options)
     prefix = max(checkpoints(folder), key=_step)
     checkpoint = Checkpoint(prefix)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from elmo_beam.elmo.formats.bilm_files import (
 )
 from elmo_beam.elmo.formats.model_format import ModelFormat
 from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
+from elmo_beam.elmo.formats.registry import NO_WEIGHTS
 from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
@@ -49,7 +51,8 @@ def read_bilm(place: Path) -> Weights:
 
 def _weights_file(folder: Path) -> Path:
     """The folder's only HDF5 file, or the only one that may be weights by its content."""
-    files = sorted(file for pattern in ("*.hdf5", "*.h5") for file in folder.glob(pattern))
+    found = (file for pattern in ("*.hdf5", "*.h5") for file in folder.glob(pattern))
+    files = sorted(file for file in found if not fnmatchcase(file.name, NO_WEIGHTS))
     if len(files) > 1:
         files = [file for file in files if _may_be_weights(file)]
     if len(files) == 1:

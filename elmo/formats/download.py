@@ -22,7 +22,7 @@ from elmo_beam.elmo.wording import listed
 
 WAITS = (1.0, 4.0, 15.0, 60.0)  # seconds before each further try
 TIMEOUT = (20, 60)  # seconds: to connect, and between two reads
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 16  # bytes; of one that breaks off nothing is kept
 MISSING = (403, 404, 410)  # answers of a server that has no such file; S3 says 403
 
 

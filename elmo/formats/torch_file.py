@@ -119,11 +119,11 @@ def _read_sequence(path: Path, file: BinaryIO) -> tuple[Values, dict[Any, Any]]:
     begins: dict[str, int] = {}
     for key in keys:
         begins[key] = file.tell() + 8
-        count = int.from_bytes(file.read(8), "little", signed=True)
+        count = file.read(8)
         storage = sizes.get(key)
-        if storage is None or storage.count != count:
+        if storage is None or count != storage.count.to_bytes(8, "little"):
             raise ValueError(f"storage {key!r} is not as its tensor describes it")
-        file.seek(begins[key] + count * storage.dtype.itemsize)
+        file.seek(begins[key] + storage.count * storage.dtype.itemsize)
     return partial(_from_sequence, path, begins), found
 
 

@@ -13,7 +13,6 @@ import pytest
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.formats.handles import (
-    MODEL_FORMATS,
     load_encoder,
     load_sentence_encoder,
     model_folder,
@@ -21,6 +20,7 @@ from elmo_beam.elmo.formats.handles import (
 )
 from elmo_beam.elmo.formats.hub_module import HubModule
 from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
+from elmo_beam.elmo.formats.registry import MODEL_FORMATS
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.sentences import Sentences
 from tests.helpers.hub_modules import copy_module
@@ -111,7 +111,7 @@ def test_a_new_format_is_a_module_and_the_file_that_marks_its_folders(
     """This test module is one: its models are random numbers, drawn from the seed in the file."""
     handle, text = str(tmp_path), ["a", "bird"]
     (tmp_path / MARKER).write_text("7")
-    with refused(handle, *MODEL_FORMATS):
+    with refused(handle, "no model in folder", *MODEL_FORMATS):
         read_weights(handle)
     monkeypatch.setitem(MODEL_FORMATS, MARKER, __name__)
     drawn = random_weights(OPTIONS, seed=7)
@@ -131,15 +131,15 @@ def test_the_default_models_vectors() -> None:
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
-    with refused(tmp_path / "nowhere", "no model folder"):
+    with refused(tmp_path / "nowhere", "no model"):
         read_weights(str(tmp_path / "nowhere"))
     (tmp_path / "file").touch()
-    with refused(tmp_path / "file", "no model folder"):
+    with refused(tmp_path / "file", "neither a folder"):
         read_weights(str(tmp_path / "file"))
 
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path) -> None:
-    with refused(tmp_path, "options.json"):
+    with refused(tmp_path, "saved_model.pb"):
         read_weights(str(tmp_path))
 
 

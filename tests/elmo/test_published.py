@@ -12,22 +12,8 @@ import pytest
 
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.model.options import ModelOptions
-from elmo_beam.elmo.model.weights import Weights, checked_weights
-from tests.helpers.oracle import random_weights
+from tests.helpers.models import OPTIONS, unmixed
 from tests.helpers.refusal import refused
-
-OPTIONS = ModelOptions(
-    filters=((1, 2), (2, 3)), char_dim=3, activation="tanh", n_highway=1, max_characters=40,
-    lstm_dim=5, projection_dim=4, n_layers=2, cell_clip=2.5, proj_clip=None,
-    use_skip_connections=True,
-)  # fmt: skip
-
-
-def unmixed(options: ModelOptions) -> Weights:
-    """Random weights as the layout can store them: without a mix of layers."""
-    arrays = random_weights(options).arrays
-    named = {name: array for name, array in arrays.items() if not name.startswith("aggregation")}
-    return checked_weights(options, named, "random")
 
 
 @pytest.fixture
@@ -78,10 +64,43 @@ def test_the_authors_own_file(bilm_tf: Path, tmp_path: Path) -> None:
     assert read_bilm(tmp_path).digest == weights.digest
 
 
-def test_any_single_hdf5_file_will_do(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["elmo_2x1024.hdf5", "model.h5"])
+def test_any_single_hdf5_file_will_do(folder: Path, name: str) -> None:
     digest = read_bilm(folder).digest
-    (folder / "weights.hdf5").rename(folder / "elmo_2x1024.hdf5")
+    (folder / "weights.hdf5").rename(folder / name)
+    (folder / "softmax.hdf5").write_bytes(b"of a training")
     assert read_bilm(folder).digest == digest
+
+
+def test_files_under_the_names_that_they_are_published_by(folder: Path) -> None:
+    """Pairs of options and weights in one folder, and options that several weights share."""
+    digest = read_bilm(folder).digest
+    weights, options = folder / "weights.hdf5", folder / "options.json"
+    for name in ("a_weights.hdf5", "b_weights.hdf5"):
+        (folder / name).write_bytes(weights.read_bytes())
+    weights.unlink()
+    options.rename(folder / "shared_options.json")
+    with refused(folder, "a_weights.hdf5", "b_weights.hdf5", "--model"):
+        read_bilm(folder)
+    for name in ("a_weights.hdf5", "b_weights.hdf5"):
+        assert read_bilm(folder / name).digest == digest
+    other = replace(OPTIONS, activation="relu")
+    (folder / "b_options.json").write_text(json.dumps(other.to_json()))
+    assert read_bilm(folder / "b_weights.hdf5").options == other
+    with refused("a_options.json", "b_options.json, shared_options.json"):
+        read_bilm(folder / "a_weights.hdf5")
+
+
+def test_a_model_of_one_layer_as_the_authors_dump_it(tmp_path: Path) -> None:
+    """One layer has no MultiRNNCell, and so no number."""
+    weights = unmixed(replace(OPTIONS, n_layers=1))
+    write_bilm(weights, tmp_path)
+    with h5py.File(tmp_path / "weights.hdf5", "r+") as file:
+        for direction in ("RNN_0", "RNN_1"):
+            cell = f"{direction}/RNN/MultiRNNCell"
+            file.move(f"{cell}/Cell0/LSTMCell", f"{direction}/RNN/LSTMCell")
+            del file[cell]
+    assert read_bilm(tmp_path).digest == weights.digest
 
 
 def test_arrays_of_another_precision_are_read_as_float32(folder: Path) -> None:
@@ -125,8 +144,8 @@ def test_options_without_a_field(folder: Path) -> None:
 
 
 def test_no_weights(folder: Path) -> None:
-    (folder / "weights.hdf5").rename(folder / "weights.h5")
-    with refused(folder, "weights.hdf5", "none"):
+    (folder / "weights.hdf5").rename(folder / "softmax.hdf5")
+    with refused(folder, "no weights"):
         read_bilm(folder)
 
 
