@@ -45,9 +45,9 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_module_is_fetched_unpacked_and_read(served: str, tmp_path: Path) -> None:
     weights = random_weights(OPTIONS)
     module = make_tf1_module(weights, tmp_path / "module")
-    with tarfile.open(tmp_path / "served" / "elmo.tar.gz", "w:gz") as archive:
+    with tarfile.open(tmp_path / "served" / "elmo", "w:gz") as archive:
         archive.add(module, ".")
-    assert read_weights(f"{served}/elmo.tar.gz").digest == weights.digest
+    assert read_weights(f"{served}/elmo").digest == weights.digest
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
@@ -72,22 +72,22 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 def test_an_archive_that_leads_elsewhere_is_refused(
     served: str, tmp_path: Path, members: list[tarfile.TarInfo]
 ) -> None:
-    with tarfile.open(tmp_path / "served" / "elmo.tar.gz", "w:gz") as archive:
+    with tarfile.open(tmp_path / "served" / "elmo", "w:gz") as archive:
         for info in members:
             archive.addfile(info, io.BytesIO(b"data"))
     with refused("cannot fetch", served):
-        read_weights(f"{served}/elmo.tar.gz")
+        read_weights(f"{served}/elmo")
     left = {path for path in tmp_path.rglob("*") if path.name in ("outside", "inside")}
     assert not left, "something of the archive is there"
 
 
 def test_an_absolute_path_in_an_archive_is_one_in_the_cache(served: str, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
-    with tarfile.open(tmp_path / "served" / "elmo.tar.gz", "w:gz") as archive:
+    with tarfile.open(tmp_path / "served" / "elmo", "w:gz") as archive:
         folder = tarfile.TarInfo(str(outside.parent))
         folder.type = tarfile.DIRTYPE
         archive.addfile(folder)
         archive.addfile(member(str(outside)), io.BytesIO(b"data"))
     with refused("no model"):
-        read_weights(f"{served}/elmo.tar.gz")
+        read_weights(f"{served}/elmo")
     assert not outside.exists()

@@ -117,6 +117,22 @@ def test_a_modules_own_mix_of_layers_is_used(copied: Path, weights: Weights) -> 
     assert np.abs(got - Encoder(weights).encode(TEXT, ["elmo"])["elmo"]).max() > 0.01
 
 
+def test_a_mix_under_the_names_of_deeppavlovs_training(copied: Path, weights: Weights) -> None:
+    """As bilm-tf's `weight_layers` makes them: the scaling is an array of one."""
+    mix = np.array([0.5, -1.0, 2.0], np.float32)
+
+    def renamed(arrays: Arrays) -> None:
+        for name in ("aggregation/weights", "aggregation/scaling"):
+            del arrays[name]
+        arrays["aggregation/elmo_output_ELMo_W"] = mix
+        arrays["aggregation/elmo_output_ELMo_gamma"] = np.array([1.5], np.float32)
+
+    change_variables(copied, renamed)
+    read = read_module(copied, weights.options)
+    shares = np.exp(mix + 1 / 3) / np.exp(mix + 1 / 3).sum()
+    assert_close(read.layer_mix(), 1.5 * shares, 1e-6)
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("skip", [True, False], ids=["skip", "no skip"])
 def test_what_no_variable_shows_is_found_by_comparing_vectors(

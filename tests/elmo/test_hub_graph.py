@@ -216,7 +216,7 @@ def another_variable(meta: Any) -> None:
 
 
 def tags(meta: Any) -> None:
-    meta.meta_info_def.tags.append("serve")
+    meta.meta_info_def.tags.append("train")
 
 
 def no_nodes(meta: Any) -> None:
@@ -226,6 +226,12 @@ def no_nodes(meta: Any) -> None:
 def wrong_arithmetic(meta: Any) -> None:
     node = next(n for n in meta.graph_def.node if n.op == "MatMul")
     node.attr["transpose_a"].b = True
+
+
+@pytest.mark.parametrize("trust_model", [False, True])
+def test_a_graph_for_serving_is_read_too(module: Path, trust_model: bool) -> None:
+    change(module, lambda meta: meta.meta_info_def.tags.append("serve"))
+    assert read_module(module, trust_model=trust_model).digest == WEIGHTS.digest
 
 
 @pytest.mark.parametrize(
