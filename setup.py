@@ -46,6 +46,7 @@ setup(
         "numpy>=1.26",
         "psutil>=5.9",
         "pyarrow>=18",
+        "requests>=2.31",
         "sacremoses>=0.1.1",
         "sentencex>=1.0",
         "setuptools<81",  # tensorflow-hub imports pkg_resources

@@ -72,8 +72,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         type=path,
         default=d.model,
         metavar="HANDLE",
-        help="a folder with options.json and *.hdf5, a TF-Hub module's folder or URL, or default, "
-        "the model inside (default: default)",
+        help="any published ELMo as it was downloaded: a folder, an archive, *.hdf5, or the URL of "
+        "one; or default, the model inside (default: default)",
     )
     add_trust_model(model)
     model.add_argument(
