@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,11 +88,13 @@ def writers(cluster: Cluster) -> list[int]:
 
 
 def test_it_writes_what_a_local_run_writes(job: Job, cluster: Cluster, on_flink: list[str]) -> None:
+    """Its workers unpack the model from an archive, where the local run has the folder."""
+    local = Job(job.folder, job.model, "local")
+    job = Job(job.folder, shutil.make_archive(str(job.folder / "packed"), "zip", job.model), "out")
     for name in ("a.txt", "b.txt"):
         job.file(name, random_lines(600, seed=ord(name[0])))
     job.file("c.txt", b"One line.\nBad \xff bytes.\n" + random_lines(100, seed=7).encode())
     job.file("d.txt.gz", b"no gzip at all")
-    local = Job(job.folder, job.model, "local")
     ran = [j.embed(*FLAGS, *flags) for j, flags in ((job, on_flink), (local, ()))]
     assert [r.code for r in ran] == [1, 1], ran[0].err
     assert ran[0].complaints == ran[1].complaints and "d.txt.gz" in ran[0].complaints[0]
