@@ -212,13 +212,20 @@ def _lstm_arrays(options: ModelOptions, file: TorchFile, folder: Path) -> dict[s
                 f"{theirs}.state_projection.weight": (width, dim),
             }
             check_shapes(expected, file.shapes, str(folder / "encoder.pkl"))
-            inputs, states, bias, projection = (file.read(name) for name in expected)
-            order = np.r_[0:dim, 2 * dim : 3 * dim, dim : 2 * dim, 3 * dim : 4 * dim]
-            arrays[f"{ours}/W_0"] = np.concatenate([inputs, states], axis=1)[order].T
-            arrays[f"{ours}/B"] = bias[order]
+            inputs, states, bias, projection = expected
+            weight = np.empty((2 * width, 4 * dim), np.float32)
+            weight[:width] = _reordered(file.read(inputs)).T
+            weight[width:] = _reordered(file.read(states)).T
+            arrays[f"{ours}/W_0"] = weight
+            arrays[f"{ours}/B"] = _reordered(file.read(bias))
             arrays[f"{ours}/B"][2 * dim : 3 * dim] -= np.float32(FORGET_BIAS)
-            arrays[f"{ours}/W_P_0"] = projection.T
+            arrays[f"{ours}/W_P_0"] = file.read(projection).T
     return arrays
+
+
+def _reordered(gates: np.ndarray) -> np.ndarray:
+    """A copy of [4 × dim, …] in our order of gates, from theirs: i, f, g, o to i, j, f, o."""
+    return gates.reshape(4, -1, *gates.shape[1:])[[0, 2, 1, 3]].reshape(gates.shape)
 
 
 FORMAT = ModelFormat(

@@ -73,7 +73,7 @@ class TorchFile:
         self.shapes = {name: tensor.shape for name, tensor in self._tensors.items()}
 
     def read(self, name: str) -> np.ndarray:
-        """A tensor as float32, in an array of its own. Raises UserError."""
+        """A tensor as float32; not to be written to. Raises UserError."""
         tensor = self._tensors[name]
         try:
             values = self._values(tensor.storage)
@@ -83,7 +83,7 @@ class TorchFile:
         view = np.lib.stride_tricks.as_strided(
             values[tensor.offset :], tensor.shape, [size * step for step in tensor.strides]
         )
-        return np.array(view, np.float32, order="C")
+        return np.ascontiguousarray(view, np.float32).reshape(tensor.shape)
 
     def _check(self, name: str, tensor: _Tensor) -> None:
         """ValueError if a tensor's values are not within its storage, or that not in the file.
