@@ -7,6 +7,7 @@ whose LSTM cell is AllenNLP's: gates in the order i, f, g, o, and no forget bias
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,9 @@ def _configuration(folder: Path) -> tuple[dict[str, Any], str]:
         for relative in (named, named.replace("\\", "/").rpartition("/")[2]):
             # Relative to the folder only: a model is not to read other files of this machine.
             path = folder / relative
-            if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
-                return _json(path), str(path)
+            with suppress(OSError, ValueError):  # of what is no path at all
+                if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+                    return _json(path), str(path)
     return PUBLISHED, str(folder / "config.json")
 
 

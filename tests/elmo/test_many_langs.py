@@ -155,7 +155,8 @@ def test_the_shape_is_in_the_file_that_config_names(folder: Path, named: str) ->
 def test_a_shape_elsewhere_is_the_published_one(folder: Path, tmp_path: Path) -> None:
     """Also if that file exists on this machine: a model is read from its own folder only."""
     (folder / "shape.json").rename(tmp_path / "elsewhere.json")
-    for named in ("../elsewhere.json", str(tmp_path / "elsewhere.json"), "none.json"):
+    outside = tmp_path / "elsewhere.json"
+    for named in ("../elsewhere.json", str(outside), "none.json", "a\0b", "x" * 5000, 7, None):
         (folder / "config.json").write_text(json.dumps({"config_path": named}))
         with refused("[4, 11]", "[512, 2148]"):
             read_many_langs(folder)
