@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {
         "use_skip_connections": True,
     },
     "batch_tokens": 200,
-    "learning_rate_adam": 0.02,
+    "learning_rate_adam": 0.05,
     "n_negative_samples_batch": 8,
     "n_tokens_vocab": 40,
 }  # fmt: skip
