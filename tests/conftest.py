@@ -9,8 +9,21 @@ from hypothesis import settings
 
 from elmo_beam.transforms.files import retry
 
+# The files that take longest begin first, so that no process works alone at the end.
+LONGEST = (
+    "test_flink.py",
+    "test_train.py",
+    "test_stopping.py",
+    "test_embedding.py",
+    "test_layer.py",
+)
+
 settings.register_profile("elmo-beam", deadline=None, print_blob=True)
 settings.load_profile("elmo-beam")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ GOOD, BAD = ("wonderful", "charming", "moving"), ("awful", "tedious", "clumsy")
 def files(tmp_path: Path) -> list[object]:
     """Flags that name three files of reviews, which differ in one word."""
     rng, flags = random.Random(1), []
-    for part, n in (("train", 600), ("dev", 40), ("test", 40)):
+    for part, n in (("train", 300), ("dev", 40), ("test", 40)):
         lines = []
         for i in range(n):
             word = rng.choice((BAD, GOOD)[i % 2])

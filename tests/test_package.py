@@ -180,7 +180,7 @@ def hostile(tmp_path: Path) -> Path:
 def test_the_command_and_its_workers_ignore_the_current_folder(
     start: list[str], hostile: Path
 ) -> None:
-    processes = ["--direct_running_mode", "multi_processing", "--direct_num_workers", "2"]
+    processes = ["--direct_running_mode", "multi_processing", "--direct_num_workers", "1"]
     flags = ["embed", "--input", "a.txt", "--output", "out", *(processes if len(start) > 1 else [])]
     kept = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONSAFEPATH")}
     ran = subprocess.run([*start, *flags], cwd=hostile, env=kept, capture_output=True, text=True)

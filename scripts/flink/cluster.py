@@ -50,7 +50,7 @@ web.tmpdir: {folder}/tmp
 heartbeat.interval: 1000
 heartbeat.timeout: 8000
 restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 3
+restart-strategy.fixed-delay.attempts: {restarts}
 restart-strategy.fixed-delay.delay: 1 s
 """
 
@@ -62,7 +62,8 @@ class Cluster:
     so that Beam's workers, which are a TaskManager's children, end with it.
     """
 
-    def __init__(self, flink: Flink, task_managers: int = 2) -> None:
+    def __init__(self, flink: Flink, task_managers: int = 2, restarts: int = 3) -> None:
+        """restarts: how often a job is started again before it has failed."""
         self._flink, self._count = flink, task_managers
         self.folder = Path(tempfile.mkdtemp(prefix="elmo-beam-flink-"))
         self._rest_port, rpc_port = _free_port(), _free_port()
@@ -72,6 +73,7 @@ class Cluster:
             rpc_port=rpc_port,
             rest_port=self._rest_port,
             task_managers=task_managers,
+            restarts=restarts,
             folder=self.folder,
         )
         (self.folder / "conf" / "config.yaml").write_text(config)

@@ -189,10 +189,12 @@ def random_lines(lines: int, seed: int = 1, words: int = 12) -> str:
     )
 
 
-def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+def process(
+    *arguments: object, program: Sequence[str] = ("-m", "elmo_beam"), **options: Any
+) -> subprocess.Popen[str]:
     """Start the command in a process and a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "elmo_beam", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import Job, write_model
-from tests.helpers.trainings import OPTIONS, sentences, train
+from tests.helpers.encoders import shared_encoders
+from tests.helpers.trainings import OPTIONS, Steps, sentences, train, watched_steps
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_encoders() -> Iterator[None]:
+    with shared_encoders():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +58,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 @pytest.fixture(scope="session")
 def learnable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("text") / "shard.txt"
-    path.write_text(sentences(3000))
+    path.write_text(sentences(1000))
     return path
 
 
@@ -63,10 +70,19 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, learnable: Path, recipe: Path) -> Path:
+def watched_training(
+    tmp_path_factory: pytest.TempPathFactory, learnable: Path, recipe: Path
+) -> tuple[Path, Steps]:
+    """A trained model, and the steps of its training."""
     out = tmp_path_factory.mktemp("trained") / "model"
-    ran = train(learnable, out, "--options", recipe, "--epochs", "8")
+    with watched_steps() as steps:
+        ran = train(learnable, out, "--options", recipe, "--epochs", "8")
     assert ran.code == 0, ran.err
-    assert "3,000 lines (0 blank, 0 rejected), 3,000 sentences" in ran.out
+    assert "1,000 lines (0 blank, 0 rejected), 1,000 sentences" in ran.out
     assert "vocabulary of 33 words (the text has no more; n_tokens_vocab is 40)" in ran.out
-    return out
+    return out, steps
+
+
+@pytest.fixture(scope="session")
+def trained(watched_training: tuple[Path, Steps]) -> Path:
+    return watched_training[0]

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from elmo_beam.elmo.formats.handles import read_weights
 from tests.helpers.command import ROOT, Job, elmo_beam, ended, files_of, process, vectors
+from tests.helpers.encoders import shared
 
 LINES = [
     "\ufeffThe bank of the river.".encode(),  # a BOM
@@ -96,7 +96,7 @@ def test_every_value_is_exact_and_in_input_order(done: Job) -> None:
 
 def test_vectors_are_the_encoders(done: Job) -> None:
     rows = done.rows()
-    encoder = Encoder(read_bilm(Path(done.model)))
+    encoder = shared(read_bilm(Path(done.model)))
     wanted = encoder.encode(rows["tokens"].to_pylist(), ["elmo"])["elmo"]
     np.testing.assert_allclose(vectors(rows, "elmo"), wanted, rtol=0, atol=1e-5)
     counts = [len(row) for row in rows["elmo"].to_pylist()]
@@ -215,7 +215,7 @@ def test_the_command_as_a_user_starts_it_with_the_model_inside(tmp_path: Path) -
     ran = ended(process(*job.command("--outputs", "default,elmo")), 120).succeeds()
     assert "embedded" in ran.out
     rows = job.rows()
-    encoder = Encoder(read_weights("default"))
+    encoder = shared(read_weights("default"))
     wanted = encoder.encode(rows["tokens"].to_pylist(), ["default", "elmo"])
     for name in ("default", "elmo"):
         np.testing.assert_allclose(vectors(rows, name), wanted[name], rtol=0, atol=1e-5)

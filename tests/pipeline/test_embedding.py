@@ -29,6 +29,7 @@ from tests.helpers.refusal import refused
 SCRIPT = """
 import json, signal, sys, threading, elmo_beam
 settings = json.loads(sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup it would be ignored
 before = signal.getsignal(signal.SIGINT), threading.active_count()
 try:
     run = elmo_beam.embed(**settings)

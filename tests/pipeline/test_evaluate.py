@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from elmo_beam.elmo import pos_probe
 from tests.helpers.command import elmo_beam, write_model
 
 TAGS = {"the": "DET", "a": "DET", "cat": "NOUN", "dog": "NOUN", "ran": "VERB", "sat": "VERB"}
+
+
+@pytest.fixture(autouse=True)
+def _fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A toy language needs no more steps to fit a probe, if they are larger."""
+    monkeypatch.setattr(pos_probe, "FIT_STEPS", 300)
+    monkeypatch.setattr(pos_probe, "RATE", 0.1)
 
 
 def conllu(sentences: int, seed: int) -> str:

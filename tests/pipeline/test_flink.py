@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,66 @@ def flink() -> Flink:
         return install(CACHE)
     except Missing as missing:
         pytest.skip(f"no Flink here: {missing}")
+
+
+@pytest.fixture(scope="module")
+def ending() -> Iterator[ExitStack]:
+    """Ends the small cluster."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def small(flink: Flink, ending: ExitStack) -> Cluster:
+    """A cluster of one TaskManager, which gives a job up after its second failure."""
+    return ending.enter_context(Cluster(flink, 1, restarts=1))
+
+
+@pytest.fixture
+def on_small(small: Cluster, flink: Flink, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Flags that send a job to the small cluster."""
+    monkeypatch.setenv("TMPDIR", str(small.folder / "tmp"))
+    return flink_flags(small, flink.job_server, 1)
+
+
+def wrapped(flags: list[str], script: str, folder: Path) -> list[str]:
+    """The flags, with a worker that runs a line of shell before it begins."""
+    path = folder / "worker.sh"
+    worker = Path(sys.executable).with_name("elmo-beam-worker")
+    path.write_text(f'#!/bin/sh\n{script}\nexec {worker} "$@"\n')
+    path.chmod(0o755)
+    return [flag.replace(str(worker), str(path)) for flag in flags]
+
+
+def test_a_worker_without_the_model(job: Job, tmp_path: Path, on_small: list[str]) -> None:
+    model = write_model(tmp_path / "model")
+    job.file("a.txt", "One line.\n")
+    flags = wrapped(on_small, f"mv {model} {model}.gone 2>/dev/null", tmp_path)
+    job.embed("--model", model, *flags).refuses("no model folder", model)
+
+
+def test_a_worker_without_the_package(job: Job, tmp_path: Path, on_small: list[str]) -> None:
+    package = tmp_path / "elmo_beam"
+    package.mkdir()
+    # Beam's harness does not find the package; our worker, which starts the harness, does.
+    (package / "__init__.py").write_text(
+        "import sys\n"
+        "if sys.argv[0] == '-c':\n"
+        "    raise ModuleNotFoundError(\"No module named 'elmo_beam'\", name='elmo_beam')\n"
+        f"__path__ = [{str(ROOT / 'src' / 'elmo_beam')!r}]\n"
+    )
+    job.file("a.txt", "One line.\n")
+    flags = wrapped(on_small, f"export PYTHONPATH={tmp_path}", tmp_path)
+    job.embed(*flags).refuses("worker", "no elmo-beam", "install")
+
+
+def test_nothing_is_left_of_a_cluster(small: Cluster, ending: ExitStack) -> None:
+    folder, pids = small.folder, [p.pid for p in small.task_managers]
+    assert all(psutil.pid_exists(pid) for pid in pids)
+    ending.close()
+    assert not folder.exists()
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert not any(str(folder) in " ".join(command) for command in commands)
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +165,15 @@ def test_it_writes_what_a_local_run_writes(job: Job, cluster: Cluster, on_flink:
     assert len(work) == TASK_MANAGERS and min(work) > 0, work
 
 
-BLOCKS = 120  # that the slow job has at least
+BLOCKS = 60  # that the slow job has at least
 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A job that spends about ten seconds in the model, done locally."""
+    """A job that spends some seconds in the model, done locally."""
     job = Job(tmp_path_factory.mktemp("slow"), "default", "local")
     for name in ("a.txt", "b.txt", "c.txt"):
-        job.file(name, random_lines(1500, seed=ord(name[0])))
+        job.file(name, random_lines(800, seed=ord(name[0])))
     job.embed(*FLAGS).succeeds()
     assert done_blocks(job.out) >= BLOCKS
     return job
@@ -133,37 +194,6 @@ def test_it_survives_a_killed_worker_and_then_a_killed_task_manager(
     assert job.verify().code == 0
 
 
-def wrapped(flags: list[str], script: str, folder: Path) -> list[str]:
-    """The flags, with a worker that runs a line of shell before it begins."""
-    path = folder / "worker.sh"
-    worker = Path(sys.executable).with_name("elmo-beam-worker")
-    path.write_text(f'#!/bin/sh\n{script}\nexec {worker} "$@"\n')
-    path.chmod(0o755)
-    return [flag.replace(str(worker), str(path)) for flag in flags]
-
-
-def test_a_worker_without_the_model(job: Job, tmp_path: Path, on_flink: list[str]) -> None:
-    model = write_model(tmp_path / "model")
-    job.file("a.txt", "One line.\n")
-    flags = wrapped(on_flink, f"mv {model} {model}.gone 2>/dev/null", tmp_path)
-    job.embed("--model", model, *flags).refuses("no model folder", model)
-
-
-def test_a_worker_without_the_package(job: Job, tmp_path: Path, on_flink: list[str]) -> None:
-    package = tmp_path / "elmo_beam"
-    package.mkdir()
-    # Beam's harness does not find the package; our worker, which starts the harness, does.
-    (package / "__init__.py").write_text(
-        "import sys\n"
-        "if sys.argv[0] == '-c':\n"
-        "    raise ModuleNotFoundError(\"No module named 'elmo_beam'\", name='elmo_beam')\n"
-        f"__path__ = [{str(ROOT / 'src' / 'elmo_beam')!r}]\n"
-    )
-    job.file("a.txt", "One line.\n")
-    flags = wrapped(on_flink, f"export PYTHONPATH={tmp_path}", tmp_path)
-    job.embed(*flags).refuses("worker", "no elmo-beam", "install")
-
-
 def test_a_signal_cancels_the_job(slow: Job, cluster: Cluster, on_flink: list[str]) -> None:
     job = Job(slow.folder, "default", "stopped")
     with running(job, *FLAGS, *on_flink, blocks=1) as started:
@@ -172,15 +202,6 @@ def test_a_signal_cancels_the_job(slow: Job, cluster: Cluster, on_flink: list[st
     ran.refuses("stopped after", "the same command continues", code=130)
     wait_for(lambda: last_job(cluster)["state"] == "CANCELED", 60)
     assert done_blocks(job.out) < done_blocks(slow.out)
-
-
-def test_nothing_is_left_of_a_cluster(flink: Flink) -> None:
-    with Cluster(flink, 1) as cluster:
-        folder, pids = cluster.folder, [p.pid for p in cluster.task_managers]
-        assert all(psutil.pid_exists(pid) for pid in pids)
-    assert not folder.exists()
-    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    assert not any(str(folder) in " ".join(command) for command in commands)
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

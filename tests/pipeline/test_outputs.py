@@ -11,9 +11,9 @@ import pytest
 
 from elmo_beam import parse_tfrecord
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from tests.helpers.command import Job, elmo_beam, random_lines, vectors
+from tests.helpers.encoders import shared
 
 PROCESSOR_FLAGS = "elmo_beam.elmo.encoder.precision._processor_flags"
 TEXT = "The bank of the river.\nMoney in the bank\n\nbank\n"
@@ -24,7 +24,7 @@ DIMS = {"word_emb": 4, "lstm_outputs1": 8, "lstm_outputs2": 8, "elmo": 8, "defau
 
 def encoded(job: Job, names: list[str]) -> dict[str, np.ndarray]:
     """What the encoder makes of the text."""
-    return Encoder(read_bilm(Path(job.model))).encode(TOKENS, names)
+    return shared(read_bilm(Path(job.model))).encode(TOKENS, names)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tests.helpers.command import (
 )
 
 FLAGS = ("--block_size", "1k", "--outputs", "elmo,default")
-LINES = 3000  # some 220 blocks
+LINES = 2000  # some 145 blocks
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from functools import partial
 from pathlib import Path
 
 import h5py
@@ -14,12 +13,10 @@ import pytest
 
 from elmo_beam import Settings
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
-from elmo_beam.elmo.training.batches import Batch
-from elmo_beam.elmo.training.trainer import Trainer
 from elmo_beam.transforms.corpus import read_corpus
-from tests.helpers.command import elmo_beam, ended, files_of, process, read_rows, vectors, wait_for
+from tests.helpers.command import elmo_beam, ended, files_of, read_rows, vectors, wait_for
 from tests.helpers.oracle import Oracle
-from tests.helpers.trainings import OPTIONS, perplexity, train
+from tests.helpers.trainings import OPTIONS, Steps, perplexity, train, training, watched_steps
 
 
 def test_it_learns_what_follows_what(trained: Path) -> None:
@@ -79,71 +76,40 @@ def test_evaluate_finds_the_perplexity_again(
     assert (found["forward"], found["backward"]) == pytest.approx(perplexity(trained), rel=1e-5)
 
 
-Steps = dict[int, tuple[int, int, float]]
-
-
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
-    """What each step of this process is given: predictions, a sum of their targets, the rate."""
-    seen: Steps = {}
-    step = Trainer.step
-
-    def watched(self: Trainer, batch: Batch, number: int, rate: float) -> float:
-        assert number not in seen
-        seen[number] = len(batch), int(batch.targets.sum()), rate
-        return step(self, batch, number, rate)
-
-    monkeypatch.setattr(Trainer, "step", watched)
-    return seen
-
-
-def newer(file: Path, before: int) -> bool:
-    """Whether a file is there and was written after a time in nanoseconds."""
-    return file.exists() and file.stat().st_mtime_ns > before
-
-
-def test_killed_twice_it_ends_as_an_unbroken_training_does(
-    learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
+def test_killed_and_then_stopped_by_ctrl_c_it_ends_as_an_unbroken_training_does(
+    watched_training: tuple[Path, Steps], learnable: Path, recipe: Path, tmp_path: Path
 ) -> None:
-    # Enough that a fast machine has not finished before it is killed for the second time.
-    flags = ("--options", recipe, "--epochs", "20")
-    assert train(learnable, tmp_path / "unbroken", *flags).code == 0
-    whole = dict(steps)
-    steps.clear()
+    unbroken, whole = watched_training
     out = tmp_path / "killed"
+    flags = ("--options", recipe, "--epochs", "8")
     checkpoint = out / "training" / "checkpoint.npz"
-    for _ in range(2):
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        started = process("train", "--input", learnable, "--output", out, *flags)
-        wait_for(partial(newer, checkpoint, before), 120)
-        started.send_signal(signal.SIGKILL)
-        started.communicate()
-    with np.load(checkpoint) as kept:
-        at = json.loads(str(kept["state"]))["clock"]["step"]
-    assert train(learnable, out, *flags).code == 0
-    assert 0 < at < len(whole), "killed too early or too late for this test"
-    assert steps == {number: given for number, given in whole.items() if number > at}
-    assert perplexity(out) == pytest.approx(perplexity(tmp_path / "unbroken"), rel=0.01)
-
-
-def test_a_training_that_is_one_step_learns(
-    learnable: Path, recipe: Path, tmp_path: Path, steps: Steps
-) -> None:
-    assert train(learnable, tmp_path / "m", "--options", recipe, "--epochs", "0.001").code == 0
-    ((_, _, rate),) = steps.values()
-    assert rate == OPTIONS["learning_rate_adam"]
-
-
-def test_ctrl_c_is_one_line(learnable: Path, recipe: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model"
-    started = process("train", "--input", learnable, "--output", out, "--options", recipe)
-    wait_for((out / "training" / "checkpoint.npz").exists, 120)
-    started.send_signal(signal.SIGINT)
-    ran = ended(started, 5)
-    assert ran.code == 130
+    killed = training(learnable, out, *flags)
+    wait_for(checkpoint.exists, 120)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    before = checkpoint.stat().st_mtime_ns
+    stopped = training(learnable, out, *flags)
+    wait_for(lambda: checkpoint.stat().st_mtime_ns > before, 120)
+    stopped.send_signal(signal.SIGINT)
+    ran = ended(stopped, 5)
+    assert ran.code == 130, "stopped too late for this test" if ran.code == 0 else ran.err
     (line,) = [line for line in ran.err.splitlines() if line.startswith("elmo-beam:")]
     assert "checkpoint at step" in line and "the same command continues" in line
     assert "Traceback" not in ran.err
+    with np.load(checkpoint) as kept:
+        at = json.loads(str(kept["state"]))["clock"]["step"]
+    with watched_steps() as steps:
+        assert train(learnable, out, *flags).code == 0
+    assert 0 < at < len(whole), "killed too early or too late for this test"
+    assert steps == {number: given for number, given in whole.items() if number > at}
+    assert perplexity(out) == pytest.approx(perplexity(unbroken), rel=0.01)
+
+
+def test_a_training_that_is_one_step_learns(learnable: Path, recipe: Path, tmp_path: Path) -> None:
+    with watched_steps() as steps:
+        assert train(learnable, tmp_path / "m", "--options", recipe, "--epochs", "0.001").code == 0
+    ((_, _, rate),) = steps.values()
+    assert rate == OPTIONS["learning_rate_adam"]
 
 
 def test_init_from_starts_from_weights_and_softmax(

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from elmo_beam.elmo.model.options_json import parse_options
-from elmo_beam.pipeline.training import start
+from elmo_beam.pipeline.training import session, start
 from tests.helpers.command import elmo_beam, files_of, write_model
-from tests.helpers.trainings import OPTIONS, sentences, train
+from tests.helpers.trainings import OPTIONS, due_soon, sentences, train
 
 Mount = Callable[..., Path]
 
@@ -187,11 +187,12 @@ def test_a_loss_that_is_not_finite_is_one_line_and_keeps_what_there_was(
 
 
 def test_a_full_disk_is_one_line_and_the_checkpoint_is_kept(
-    learnable: Path, recipe: Path, small_disk: Mount
+    learnable: Path, recipe: Path, small_disk: Mount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = small_disk(290)  # room for the tokens and one checkpoint, not for a second beside it
+    monkeypatch.setattr(session, "Due", due_soon)
+    disk = small_disk(230)  # room for the tokens and one checkpoint, not for a second beside it
     out = disk / "model"
-    flags = ("--options", recipe, "--epochs", "15")
+    flags = ("--options", recipe, "--epochs", "3")
     ran = train(learnable, out, *flags)
     (line,) = [line for line in ran.err.splitlines() if line.startswith("elmo-beam:")]
     assert ran.code == 1, ran.err

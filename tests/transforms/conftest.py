@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from elmo_beam.transforms.files.layout import Layout
+from tests.helpers.encoders import shared_encoders
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_encoders() -> Iterator[None]:
+    with shared_encoders():
+        yield
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.beam_internals import text_columns_inference, unknown_flags
 from elmo_beam.transforms.inference import ElmoEmbeddings
 from tests.helpers.blocks import local_pipeline, tiny_model
+from tests.helpers.encoders import shared
 from tests.helpers.refusal import refused
 
 KNOWN = ["--flink_master", "--direct_num_workers", "--runner", "--s3_region_name", "--job_name"]
@@ -43,7 +43,7 @@ def test_a_value_that_a_flag_of_beams_cannot_have_is_refused(
 
 
 def test_text_columns_are_replaced_by_what_the_handler_gives(model_folder: Path) -> None:
-    encoder = Encoder(tiny_model(model_folder))
+    encoder = shared(tiny_model(model_folder))
     texts = {"a": "one two", "b": "three"}
     want = [encoder.encode([text.split()], ["default"])["default"][0] for text in texts.values()]
     manager = ElmoEmbeddings(["a", "b"], model=str(model_folder))

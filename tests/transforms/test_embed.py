@@ -30,6 +30,7 @@ from tests.helpers.blocks import (
     rows_of,
     tiny_model,
 )
+from tests.helpers.encoders import shared
 from tests.helpers.oracle import Oracle
 from tests.helpers.refusal import refused
 
@@ -74,7 +75,7 @@ def test_vectors_are_the_encoders_for_each_sentence_alone(
     model_folder: Path, outputs: tuple[str, ...]
 ) -> None:
     run = model_settings(model_folder, outputs=outputs)
-    encoder = Encoder(tiny_model(model_folder))
+    encoder = shared(tiny_model(model_folder))
     embedded = embed_block(block_of(run), encoder, run)
     assert embedded.part.schema == part_schema(run)
     embedded.part.validate(full=True)
@@ -84,7 +85,7 @@ def test_vectors_are_the_encoders_for_each_sentence_alone(
 
 def test_vectors_are_those_of_the_definition(model_folder: Path) -> None:
     run = model_settings(model_folder, outputs=ALL)
-    embedded = embed_block(block_of(run), Encoder(tiny_model(model_folder)), run)
+    embedded = embed_block(block_of(run), shared(tiny_model(model_folder)), run)
     oracle = Oracle(tiny_model(model_folder))
     for row in embedded.part.to_pylist():
         expected = oracle.encode(row["tokens"])
@@ -94,7 +95,7 @@ def test_vectors_are_those_of_the_definition(model_folder: Path) -> None:
 
 def test_float16_is_the_same_vectors_rounded(model_folder: Path) -> None:
     run = model_settings(model_folder, outputs=ALL, dtype="float16")
-    encoder = Encoder(tiny_model(model_folder))
+    encoder = shared(tiny_model(model_folder))
     embedded = embed_block(block_of(run), encoder, run)
     assert embedded.part.schema == part_schema(run)
     assert_vectors_are(embedded, encoder, run, tolerance=1e-2)
@@ -105,11 +106,11 @@ def test_several_passes_give_what_one_pass_gives(model_folder: Path, dtype: str)
     run = model_settings(model_folder, outputs=ALL, dtype=dtype)
     weights = tiny_model(model_folder)
     block = block_of(run, repeat=20)
-    whole = embed_block(block, Encoder(weights), run)
+    whole = embed_block(block, shared(weights), run)
     small = Encoder(weights, memory=20_000)
     passes = list(small.passes(sentences_of(block.sentences), ALL))
     assert len(passes) > 3
-    parts = embed_block(block, Encoder(weights, memory=20_000), run)
+    parts = embed_block(block, Encoder(weights, memory=20_000), run)  # with nothing in its cache
     assert parts.part.schema == whole.part.schema
     assert parts.part.num_rows == whole.part.num_rows == 120
     assert parts.part.drop_columns(list(ALL)).equals(whole.part.drop_columns(list(ALL)))
@@ -127,7 +128,7 @@ def test_several_passes_leave_no_file_behind(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     run = model_settings(model_folder, outputs=("elmo",))
-    embedded = embed_block(block_of(run, 20), Encoder(tiny_model(model_folder), 20_000), run)
+    embedded = embed_block(block_of(run, 20), shared(tiny_model(model_folder), 20_000), run)
     assert list(tmp_path.iterdir()) == []
     assert len(embedded.part.column("elmo").to_pylist()) == 120
 
@@ -165,7 +166,7 @@ def test_tokens_reach_the_encoder_interned(model_folder: Path) -> None:
 
 def test_the_handler_embeds_blocks_one_by_one_in_a_pipeline(model_folder: Path) -> None:
     run = model_settings(model_folder, outputs=("elmo", "default"))
-    encoder = Encoder(tiny_model(model_folder))
+    encoder = shared(tiny_model(model_folder))
     names = [f"/in/{i}.txt" for i in range(3)]
     lines = [LINES, [b"", b"\xff"], [b"alone"]]
     blocks = [

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.accounts import Accounts, part_path, read_accounts
 from elmo_beam.transforms.embed import embed_block
@@ -29,6 +28,7 @@ from tests.helpers.blocks import (
     tiny_model,
     write_shard,
 )
+from tests.helpers.encoders import shared
 from tests.helpers.refusal import refused
 
 TEXT = b"".join(b"line number %d has a cat\n" % i for i in range(40)) + b"\n\xff\n"
@@ -69,7 +69,7 @@ def test_paths_become_parts_and_their_accounts(
     plan, blocks = read_shard(paths[0], run)
     assert sorted(found) == [block.start for block in plan.blocks]
     assert len(found) > 3
-    encoder = Encoder(tiny_model(model_folder))
+    encoder = shared(tiny_model(model_folder))
     stems = []
     for raw in blocks:
         stem, accounts = raw.key.stem, found[raw.key.block.start]

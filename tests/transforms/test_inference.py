@@ -13,9 +13,9 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 from apache_beam.ml.transforms.base import MLTransform
 from apache_beam.testing.util import assert_that
 
-from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.transforms.inference import ElmoEmbeddings, ElmoTexts
 from tests.helpers.blocks import local_pipeline, tiny_model
+from tests.helpers.encoders import shared
 from tests.helpers.refusal import refused
 
 TEXTS = ["The bank\tof the river.", "", "Don't — naïve!", "The bank of the river.", "  "]
@@ -30,7 +30,7 @@ TOKENS = [
 
 def expected(folder: Path, output: str) -> list[np.ndarray]:
     """Each text's vectors by the encoder alone."""
-    encoder = Encoder(tiny_model(folder))
+    encoder = shared(tiny_model(folder))
     return [encoder.encode([tokens], [output])[output] for tokens in TOKENS]
 
 

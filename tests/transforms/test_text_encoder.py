@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms import text_encoder
 from elmo_beam.transforms.inference import ElmoTexts
 from elmo_beam.transforms.text import TextReader
 from elmo_beam.transforms.text_encoder import TextEncoder
 from tests.helpers.blocks import make_settings, tiny_model
+from tests.helpers.encoders import shared
 from tests.helpers.refusal import refused
 
 TEXTS = ["Mr. Fox\tsaid: “don't”!", "", "The river  bank.", " \u2003", "one", "The river bank."]
@@ -31,7 +31,7 @@ def encoder(model_folder: Path) -> TextEncoder:
 def expected(folder: Path, texts: list[str], output: str, **settings: Any) -> list[np.ndarray]:
     """Each text's vectors by the encoder alone, on the tokens that the job makes of it."""
     reader = TextReader(make_settings(long_sentences="truncate", **settings))
-    native = Encoder(tiny_model(folder))
+    native = shared(tiny_model(folder))
     found = []
     for text in texts:
         tokens = [token for sentence in reader.sentences(text) for token in sentence.tokens]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,6 +35,12 @@ def model_of(options: ModelOptions, dtype: type = np.float32) -> LanguageModel:
     arrays[SOFTMAX_W] = rng.normal(size=(len(VOCABULARY), options.projection_dim))
     arrays[SOFTMAX_B] = rng.normal(size=len(VOCABULARY))
     return LanguageModel(options, {name: a.astype(dtype) for name, a in arrays.items()})
+
+
+@cache
+def shared_model() -> LanguageModel:
+    """The small one, whose perplexity TensorFlow has traced."""
+    return model_of(SMALL)
 
 
 def batch_of(options: ModelOptions) -> Batch:
@@ -74,7 +81,7 @@ def test_states_are_the_oracles_top_layer(shape: str) -> None:
 
 
 def test_perplexity_by_hand() -> None:
-    model = model_of(SMALL)
+    model = shared_model()
     w, b = (model.arrays[name].numpy().astype(np.float64) for name in (SOFTMAX_W, SOFTMAX_B))
     found = model.perplexity([batch_of(SMALL)] * 2)
     assert (found.predictions, found.unknown) == (2 * 11, 2 * 2 * 2)  # of and yes
@@ -91,7 +98,7 @@ def test_perplexity_by_hand() -> None:
 
 
 def test_sampling_every_word_is_the_whole_softmax() -> None:
-    model, batch = model_of(SMALL), batch_of(SMALL)
+    model, batch = shared_model(), batch_of(SMALL)
     samples, expected = draw_samples(len(VOCABULARY), 100, (1,))
     assert samples.tolist() == list(range(len(VOCABULARY)))
     states = model.states(*tensors(batch)[:3])
@@ -105,7 +112,7 @@ def test_perplexity_in_parts_is_that_of_the_whole(
     monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     """However few rows a product with the whole vocabulary may have."""
-    want = model_of(SMALL).perplexity([batch_of(SMALL)])
+    want = shared_model().perplexity([batch_of(SMALL)])
     monkeypatch.setattr("elmo_beam.elmo.training.language_model.LOGITS", most)
     got = model_of(SMALL).perplexity([batch_of(SMALL)])
     assert got.forward == pytest.approx(want.forward, rel=1e-6)

@@ -31,13 +31,27 @@ def new_trainer(recipe: Recipe = RECIPE) -> Trainer:
 
 
 @pytest.fixture(scope="module")
+def traced() -> tuple[Trainer, dict[str, np.ndarray]]:
+    """A trainer, since TensorFlow takes seconds to trace a step, and what it starts from."""
+    trainer = new_trainer()
+    return trainer, {name: array.copy() for name, array in trainer.checkpoint().items()}
+
+
+@pytest.fixture
+def trainer(traced: tuple[Trainer, dict[str, np.ndarray]]) -> Trainer:
+    """A trainer at its start."""
+    trainer, start = traced
+    trainer.restore(start)
+    return trainer
+
+
+@pytest.fixture(scope="module")
 def batch() -> Batch:
     maker = BatchMaker(Sentences.from_lists(SENTENCES), VOCABULARY, SMALL)
     return maker.batch(np.arange(len(SENTENCES)))
 
 
-def test_it_learns_and_the_average_follows(batch: Batch) -> None:
-    trainer = new_trainer()
+def test_it_learns_and_the_average_follows(trainer: Trainer, batch: Batch) -> None:
     before = trainer.model.perplexity([batch])
     for number in range(1, 201):
         trainer.step(batch, number, 0.02)
@@ -48,17 +62,16 @@ def test_it_learns_and_the_average_follows(batch: Batch) -> None:
         assert last * 0.8 < averaged < first / 2
 
 
-def test_it_resumes_from_a_checkpoint_as_if_unbroken(batch: Batch) -> None:
-    unbroken, begun, resumed = new_trainer(), new_trainer(), new_trainer()
-    for number in range(1, 7):
-        unbroken.step(batch, number, 0.01)
+def test_it_resumes_from_a_checkpoint_as_if_unbroken(trainer: Trainer, batch: Batch) -> None:
     for number in range(1, 4):
-        begun.step(batch, number, 0.01)
-    kept = begun.checkpoint()
+        trainer.step(batch, number, 0.01)
+    kept = {name: array.copy() for name, array in trainer.checkpoint().items()}
+    resumed = new_trainer()
     resumed.restore(kept)
     for number in range(4, 7):
+        trainer.step(batch, number, 0.01)
         resumed.step(batch, number, 0.01)
-    for name, want in unbroken.checkpoint().items():
+    for name, want in trainer.checkpoint().items():
         np.testing.assert_allclose(
             resumed.checkpoint()[name], want, rtol=1e-4, atol=1e-6, err_msg=name
         )
@@ -75,9 +88,8 @@ def test_the_gradients_norm_is_clipped(batch: Batch) -> None:
     assert norm == pytest.approx(0.1 * 0.01, rel=1e-4)
 
 
-def test_the_averages_share() -> None:
+def test_the_averages_share(trainer: Trainer) -> None:
     """After step n of few, the average keeps (1 + n) / (10 + n) of itself."""
-    trainer = new_trainer()
     maker = BatchMaker(Sentences.from_lists(SENTENCES), VOCABULARY, SMALL)
     first = trainer.checkpoint()
     trainer.step(maker.batch(np.arange(3)), 1, 0.05)
@@ -108,9 +120,8 @@ def test_a_short_training_rises_for_a_tenth_and_one_step_is_one() -> None:
     assert learning_rate(1.0, 0, 1000, 1000) == 1.0
 
 
-def test_gradients_that_are_not_finite_are_reported(batch: Batch) -> None:
+def test_gradients_that_are_not_finite_are_reported(trainer: Trainer, batch: Batch) -> None:
     """The loss before the step may be finite all the same."""
-    trainer = new_trainer()
     w = trainer.model.arrays["softmax/W"]
     w.assign(w * 1e25)  # the square is too large for float32
     states = trainer.model.states(*tensors(batch)[:3])
