@@ -8,18 +8,41 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from apache_beam.io.filesystem import FileSystem
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 from apache_beam.options.value_provider import RuntimeValueProvider
+from apache_beam.utils.retry import Clock
 
 from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.process import is_claimed
+from elmo_beam.transforms.files.retry import is_retried
 
 if TYPE_CHECKING:
     import apache_beam as beam
     from apache_beam.ml.transforms.base import EmbeddingsManager
+
+
+# Amazon's client tries each request again, too, and waits a minute for a connection. "standard" are
+# its own newer defaults, of 3 s.
+AWS = {"AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULTS_MODE": "standard"}
+
+
+def _wait(clock: Clock, seconds: float) -> None:
+    """How Beam waits, for up to nine minutes, before it calls a filesystem again.
+
+    Within `retried`, which does the same for a minute, the error goes there at once.
+    """
+    if is_retried():
+        raise  # the error that Beam is handling
+    time.sleep(seconds)
+
+
+Clock.sleep = _wait
 
 
 def filesystem(path: str) -> FileSystem:
@@ -27,6 +50,9 @@ def filesystem(path: str) -> FileSystem:
 
     FileSystems.set_options would set them for the caller's whole process.
     """
+    if is_claimed():
+        for name, value in AWS.items():
+            os.environ.setdefault(name, value)
     found = FileSystems.get_filesystem(path)
     if FileSystems._pipeline_options or RuntimeValueProvider.runtime_options:
         return found

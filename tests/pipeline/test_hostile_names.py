@@ -55,10 +55,29 @@ def test_a_hostile_file_name_is_one_line(job: Job) -> None:
     job.file(f"a{FORGED}.txt", "One bank.\n")
     ran = job.embed()
     recorded = SHOWN
-    for shown, code in ((r"\n", r"\x0a"), (r"\r", r"\x0d"), (r"\u2028", r"\x2028")):
+    for shown, code in (
+        (r"\n", r"\x0a"),
+        (r"\r", r"\x0d"),
+        (r"\x9b", r"\xc2\x9b"),
+        (r"\u2028", r"\xe2\x80\xa8"),
+    ):
         recorded = recorded.replace(shown, code)
     check(ran, recorded)
     assert len(ran.complaints) == 1
+
+
+def test_a_hostile_name_beside_one_that_looks_like_its_escape_loses_no_file(job: Job) -> None:
+    job.file("a\tb.txt", "One bank.\n")
+    job.file(r"a\x09b.txt", "Another bank.\n")
+    quoted = rf"$'{job.folder}/in/a\x09b.txt' has a name that is not printable UTF-8"
+    planned = elmo_beam("plan", *job.command()[1:])
+    check(planned, quoted, "2 in 1 block")
+    embedded = job.embed()
+    check(embedded, quoted)
+    assert (planned.code, embedded.code) == (1, 1)
+    shards = [account["shard"] for account in job.manifest()["shards"]]
+    assert shards == [rf"$'{job.folder}/in/a\x09b.txt'", rf"{job.folder}/in/a\x09b.txt"]
+    assert job.manifest()["embedded"] == 1
 
 
 def test_ordinary_text_is_shown_as_it_is(hostile: Job) -> None:

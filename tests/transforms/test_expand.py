@@ -95,8 +95,9 @@ def test_a_folder_is_refused_with_what_to_write_instead(folder: Path, pattern: s
         (b"caf\xe9.md", r"caf\xe9.md"),
         (b"two\nlines.md", r"two\x0alines.md"),
         (b"\x1b[31mred.md", r"\x1b[31mred.md"),
-        ("next\u2028line.md".encode(), r"next\x2028line.md"),
-        ("\x85.md".encode(), r"\x85.md"),
+        ("next\u2028line.md".encode(), r"next\xe2\x80\xa8line.md"),
+        ("\x85.md".encode(), r"\xc2\x85.md"),
+        (b"\tit's \\.md", r"\x09it\x27s \x5c.md"),
     ],
 )
 def test_a_name_that_cannot_be_written_costs_only_that_file(
@@ -105,10 +106,33 @@ def test_a_name_that_cannot_be_written_costs_only_that_file(
     with open(os.fsencode(folder) + b"/" + name, "wb") as file:
         file.write(b"text\n")
     write_shard(folder / "good.md", b"text\n")
+    quoted = f"$'{folder}/{shown}'"
     for patterns in (["*.md"], [os.fsdecode(name), "good.md"]):
-        assert sorted(names(folder, *patterns)) == sorted([shown, "good.md"])
+        assert expand_inputs(patterns).paths == [quoted, str(folder / "good.md")]
     with pytest.raises(Damaged, match="rename the file"):
-        stat_shard(str(folder / shown))
+        stat_shard(quoted)
+
+
+@pytest.mark.parametrize("name", [b"a\tb.md", b"caf\xe9.md", b"\xc2\x85.md"])
+def test_a_name_that_cannot_be_written_hides_no_other_file(folder: Path, name: bytes) -> None:
+    escaped = "".join(f"\\x{byte:02x}" if byte < 32 or byte > 126 else chr(byte) for byte in name)
+    for other in (name, escaped.encode(), escaped.replace("\\", "\\x5c").encode()):
+        with open(os.fsencode(folder) + b"/" + other, "wb") as file:
+            file.write(b"text\n")
+    quoted, *literal = expand_inputs(["*.md"]).paths
+    assert quoted == f"$'{folder}/{escaped}'"
+    assert sorted(map(os.fsencode, literal)) == sorted(
+        os.fsencode(folder / other) for other in (escaped, escaped.replace("\\", "\\x5c"))
+    )
+    for path in literal:
+        assert stat_shard(path).size == 5
+
+
+def test_a_byte_that_is_not_utf8_is_not_the_character_of_its_number(folder: Path) -> None:
+    for name in (b"\x85.md", "\x85.md".encode()):
+        with open(os.fsencode(folder) + b"/" + name, "wb") as file:
+            file.write(b"text\n")
+    assert len(set(expand_inputs(["*.md"]).paths)) == 2
 
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import IO, TypeVar
 
 from elmo_beam.transforms.files.remote import filesystem, is_remote, open_remote, remote_cause
-from elmo_beam.transforms.files.retry import may_pass, retried, tries
+from elmo_beam.transforms.files.retry import retried
 
 T = TypeVar("T")
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
+# Control characters, separators of lines and paragraphs, and what bytes become that are not UTF-8.
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+QUOTED = re.compile(rf"{UNWRITABLE.pattern}|[\\']")  # in a path that has any of them
+QUOTE = "$'"  # begins such a path
 CHANGED = "changed while it was read: run the same command again"
 
 
@@ -62,25 +64,31 @@ def compression_of(path: str) -> str | None:
 
 
 def written(path: str) -> str:
-    """A path as it is shown and recorded: in UTF-8, on one line.
+    r"""A path as it is shown and recorded: in UTF-8, on one line.
 
-    What is neither UTF-8 nor fit for a line becomes a backslash, x and its number in hexadecimal.
-    No file has that name, so it costs no more than itself, and `stat_shard` says why.
+    One that is not so is quoted, as in `$'/in/a\x09b'`, which bash reads. Neither a path nor a URL
+    begins like that: what is quoted stands for no other file, costs no more than itself, and
+    `stat_shard` says why.
     """
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    if not UNWRITABLE.search(path):
+        return path
+    return f"{QUOTE}{QUOTED.sub(lambda match: _bytes_in_hex(match[0]), path)}'"
+
+
+def _bytes_in_hex(text: str) -> str:
+    return "".join(rf"\x{byte:02x}" for byte in text.encode("utf-8", "surrogateescape"))
 
 
 def stat_shard(path: str) -> Shard:
     """The file as it is now; Unread if it cannot be seen, Damaged if it cannot be read twice."""
+    if path.startswith(QUOTE):
+        raise Damaged("has a name that is not printable UTF-8: rename the file")
     try:
         if is_remote(path):
             found = retried(lambda: filesystem(path).metadata(path))
             return Shard(path, found.size_in_bytes, found.last_updated_in_seconds or 0.0)
         status = retried(lambda: os.stat(path))
     except Exception as error:  # each filesystem raises its own
-        if ESCAPE.search(path):
-            raise Damaged("has a name that is not printable UTF-8: rename the file") from None
         raise Unread(remote_cause(error)) from None
     if stat.S_ISDIR(status.st_mode):
         raise Damaged("is a directory: name the files in it")
@@ -133,17 +141,20 @@ class SourceFile(io.RawIOBase):
         super().close()
 
     def _tried(self, action: Callable[[IO[bytes]], T]) -> T:
-        for last in tries():
+        def done() -> T:
             try:
                 if self._file is None:
                     self._file = _opened(self._path)
                     self._file.seek(self._position)
                 return action(self._file)
-            except Exception as error:  # each filesystem raises its own
+            except Exception:
                 self._let_go()
-                if last or not may_pass(error):
-                    raise Unread(remote_cause(error)) from None
-        raise AssertionError("the last try returns or raises")
+                raise
+
+        try:
+            return retried(done)
+        except Exception as error:  # each filesystem raises its own
+            raise Unread(remote_cause(error)) from None
 
     def _let_go(self) -> None:
         file, self._file = self._file, None
