@@ -26,6 +26,7 @@ from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.run_reader import Run, open_run
 from elmo_beam.transforms.settings_checks import check_settings
+from elmo_beam.transforms.words import checked_words
 
 STOP_WITHIN = 30  # seconds; a cluster takes its time to cancel a job
 # The current folder is removed from the module path: any file there may have the name of a module.
@@ -74,13 +75,15 @@ def embed(
     id_field: str | None = None,
     parquet_encoding: str = "byte_stream_split",
     trust_model: bool = False,
+    words: Sequence[str] = (),
+    word_case: str = "exact",
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to trust_model: as `Settings` has
+    inputs: paths, globs or URLs. output: a folder or URL. model to word_case: as `Settings` has
     them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
@@ -110,6 +113,8 @@ def embed(
         id_field=id_field,
         parquet_encoding=parquet_encoding,
         trust_model=trust_model,
+        words=checked_words(words) if len(words) else (),
+        word_case=word_case,
     )
     check_settings(settings)
     check_bool("overwrite", overwrite)

@@ -27,11 +27,12 @@ class BlockKey:
 
 @dataclass(frozen=True)
 class Accounts:
-    """One block's accounts: lines = embedded + blank + the sum of rejected.
+    """One block's accounts: lines = embedded + blank + passed_over + the sum of rejected.
 
-    run: the settings' fingerprint. rows and tokens: what the part holds. steps, nodes, lookups,
-    misses: as in `Encoded`. bytes, sha256: the part file's; rejects_sha256: that of the rejects
-    file, empty if there is none.
+    run: the settings' fingerprint. rows: of the part; tokens: of the sentences embedded.
+    passed_over: lines that have none of a run's words, passed_sentences: such sentences. steps,
+    nodes, lookups, misses: as in `Encoded`. bytes, sha256: the part file's; rejects_sha256: that of
+    the rejects file, empty if there is none.
     """
 
     shard: str
@@ -52,11 +53,14 @@ class Accounts:
     bytes: int = 0
     sha256: str = ""
     rejects_sha256: str = ""
+    passed_over: int = 0
+    passed_sentences: int = 0
 
     @property
     def balanced(self) -> bool:
         """Whether every line is accounted for."""
-        return self.lines == self.embedded + self.blank + sum(self.rejected.values())
+        rejected = sum(self.rejected.values())
+        return self.lines == self.embedded + self.blank + self.passed_over + rejected
 
     def match(self, key: BlockKey, run: str) -> bool:
         """Whether these are the full accounts of this block in a run with these settings."""

@@ -18,17 +18,25 @@ from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Rejected
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
+from elmo_beam.transforms.words import Occurrences, word_finder
 
 
 @dataclass(frozen=True)
 class SentenceBlock:
-    """A block's sentences, as a table of `sentence_schema`, and what became of all other lines."""
+    """A block's sentences, as a table of `sentence_schema`, and what became of all other lines.
+
+    If a run is of words, the sentences are those that have one, and occurrences says where;
+    passed_over: lines without any, and passed_sentences: sentences without any.
+    """
 
     key: BlockKey
     sentences: pa.Table
     embedded: int
     blank: int
     rejects: list[dict[str, Any]]
+    occurrences: Occurrences | None = None
+    passed_over: int = 0
+    passed_sentences: int = 0
 
     def __len__(self) -> int:
         return int(self.sentences.num_rows)
@@ -40,8 +48,13 @@ class SentenceBlock:
 
 
 def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> SentenceBlock:
-    """Normalize, split and tokenize every line; a line is embedded, blank or rejected whole."""
-    embedded = blank = 0
+    """Normalize, split and tokenize every line.
+
+    A line is embedded, blank, rejected or, if the run is of words, passed over, as a whole.
+    """
+    embedded = blank = passed_over = passed_sentences = 0
+    finder = word_finder(settings.words, settings.word_case) if settings.words else None
+    occurrences = Occurrences() if finder else None
     rejects: list[dict[str, Any]] = []
     columns = _Columns(raw.key.shard, settings)
     parse = input_format(raw.key.shard).parse
@@ -65,9 +78,22 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
         if not sentences:
             blank += 1
             continue
+        kept = list(enumerate(sentences))
+        if finder and occurrences is not None:
+            found = [finder.find(sentence.tokens) for sentence in sentences]
+            kept = [(i, sentence) for i, sentence in kept if found[i]]
+            passed_sentences += len(sentences) - len(kept)
+            for row, (i, sentence) in enumerate(kept, len(columns)):
+                occurrences.add(row, sentence.tokens, found[i])
+        if not kept:
+            passed_over += 1
+            continue
         embedded += 1
-        columns.add(number, line["offset"], identity, sentences)
-    return SentenceBlock(raw.key, columns.table(), embedded, blank, rejects)
+        columns.add(number, line["offset"], identity, kept)
+    table = columns.table()
+    return SentenceBlock(
+        raw.key, table, embedded, blank, rejects, occurrences, passed_over, passed_sentences
+    )
 
 
 def _lines_and_ids(table: pa.Table) -> tuple[list[dict[str, Any]], list[Identity]]:
@@ -105,9 +131,18 @@ class _Columns:
         self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
         self._tokens: list[str] = []
 
-    def add(self, line: int, offset: int, identity: str | None, sentences: list[Sentence]) -> None:
-        """One line's sentences."""
-        for i, sentence in enumerate(sentences):
+    def __len__(self) -> int:
+        return len(self._columns["line"])
+
+    def add(
+        self,
+        line: int,
+        offset: int,
+        identity: str | None,
+        sentences: list[tuple[int, Sentence]],
+    ) -> None:
+        """One line's sentences, each with its number."""
+        for i, sentence in sentences:
             row = {
                 "line": line,
                 "offset": offset,
@@ -128,7 +163,6 @@ class _Columns:
         arrays["tokens"] = pa.ListArray.from_arrays(
             pa.array(offsets), pa.array(self._tokens, pa.string())
         )
-        rows = len(self._columns["line"])
-        arrays["shard"] = pa.repeat(pa.scalar(self._shard, pa.string()), rows)
+        arrays["shard"] = pa.repeat(pa.scalar(self._shard, pa.string()), len(self))
         empty = {f.name: pa.array([], f.type) for f in self._schema}
         return pa.table([{**empty, **arrays}[n] for n in self._schema.names], schema=self._schema)

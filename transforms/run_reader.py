@@ -15,12 +15,12 @@ import pyarrow as pa
 from elmo_beam.elmo.arguments import check_choice, check_count, name_list, path_text
 from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
 from elmo_beam.elmo.formats.handles import StrPath
-from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.elmo.model.outputs import output_dim
 from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.outputs.formats import output_format
-from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
 from elmo_beam.transforms.plan import recorded_plans
 
 
@@ -72,11 +72,12 @@ class Run:
         """All of an output's vectors, flat, and where those of each sentence begin.
 
         Float [tokens, dim] and int64 [sentences + 1]: sentence i has
-        `vectors[offsets[i]:offsets[i + 1]]`. For `default` a sentence has one vector.
+        `vectors[offsets[i]:offsets[i + 1]]`. For `default` a sentence has one vector; so has a row
+        if the run is of words.
         """
         tables = list(self.tables(["num_tokens", output]))
         lengths = [np.asarray(table["num_tokens"], np.int64) for table in tables]
-        if output == SENTENCE_OUTPUT:
+        if has_one_vector(self.settings, output):
             lengths = [np.ones_like(part) for part in lengths]
         none = np.zeros((0, self.dim(output)), self.settings.dtype)
         vectors = np.concatenate([none, *(self.vectors(table, output) for table in tables)])
@@ -93,18 +94,18 @@ class Run:
     def rows(
         self, output: str, labels: Mapping[Any, Any] | None = None
     ) -> Iterator[tuple[np.ndarray, Any]]:
-        """Each sentence's vectors of one output, with its label, or None without `labels`.
+        """Each row's vectors of one output, with its label, or None without `labels`.
 
-        Float [tokens, dim], or [dim] for `default`. labels: by id if the run has ids, else by
-        (shard, line); by (shard, offset) if the format keeps neither, as TFRecord. Raises UserError
-        for a sentence that has no label.
+        Float [tokens, dim], or [dim] for `default` and for a run of words. labels: by id if the run
+        has ids, else by (shard, line); by (shard, offset) if the format keeps neither, as TFRecord.
+        Raises UserError for a sentence that has no label.
         """
         keys = self._keys if labels is not None else []
         for table in self.tables([*keys, "num_tokens", output]):
             vectors, at = self.vectors(table, output), 0
-            own_labels = self._labels(table, labels)
+            own_labels, one = self._labels(table, labels), has_one_vector(self.settings, output)
             for i, n in enumerate(table["num_tokens"].to_pylist()):
-                own = vectors[i] if output == SENTENCE_OUTPUT else vectors[at : at + n]
+                own = vectors[i] if one else vectors[at : at + n]
                 at += n
                 yield own, own_labels[i]
 
@@ -182,7 +183,7 @@ def tf_dataset(
 
     check_count("batch_size", batch_size)
     _check_dataset(run, output, labels)
-    dim, one = run.dim(output), output == SENTENCE_OUTPUT
+    dim, one = run.dim(output), has_one_vector(run.settings, output)
 
     def rows() -> Iterator[Any]:
         for vectors, label in run.rows(output, labels):

@@ -21,6 +21,7 @@ from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
+from elmo_beam.transforms.words import WORD_CASES, checked_words
 
 NORMALIZATIONS = ("nfc", "none")
 LONG_SENTENCES = ("reject", "truncate", "split")
@@ -57,6 +58,11 @@ def check_settings(settings: Settings) -> None:
         )
     if s.parquet_encoding == "plain" and s.format != "parquet":
         raise ArgumentError(f"`parquet_encoding` plain is for `format` parquet, not {s.format}")
+    check_choice("word_case", s.word_case, WORD_CASES)
+    if s.words and s.words != checked_words(s.words):
+        raise ArgumentError("`words` must be normalized, each once: see transforms.words")
+    if s.words and s.pad_to is not None:
+        raise ArgumentError("`pad_to` is for whole sentences, and `words` takes single words")
     if s.pad_to is not None:
         check_count("pad_to", s.pad_to)
         if not chosen.pads:

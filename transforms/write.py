@@ -40,7 +40,7 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
         blank=block.blank,
         rejected=block.rejected,
         rows=embedded.part.num_rows,
-        tokens=sum(embedded.part["num_tokens"].to_pylist()),
+        tokens=sum(block.sentences["num_tokens"].to_pylist()),
         steps=embedded.steps,
         nodes=embedded.nodes,
         lookups=embedded.lookups,
@@ -48,6 +48,8 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
         bytes=size,
         sha256=sha256,
         rejects_sha256=rejects_sha256,
+        passed_over=block.passed_over,
+        passed_sentences=block.passed_sentences,
     )
     write_accounts(layout, key.stem, accounts)
     return accounts

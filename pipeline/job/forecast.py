@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
-from elmo_beam.elmo.wording import counted, duration
+from elmo_beam.elmo.wording import counted, duration, listed
 from elmo_beam.pipeline.job.manifest import damage_line
 from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
@@ -32,6 +34,9 @@ class Forecast:
     rejected: dict[str, int] = field(default_factory=dict)
     text_bytes: int = 0
     lengths: list[np.ndarray] = field(default_factory=list)
+    passed_over: int = 0
+    passed_sentences: int = 0
+    uses: Counter[int] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def add(self, block: SentenceBlock) -> None:
@@ -41,8 +46,14 @@ class Forecast:
         self.blank += block.blank
         for reason, n in block.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
-        self.text_bytes += block.sentences.nbytes
         self.lengths.append(np.asarray(block.sentences["num_tokens"]))
+        self.passed_over += block.passed_over
+        self.passed_sentences += block.passed_sentences
+        if block.occurrences is None:
+            self.text_bytes += block.sentences.nbytes
+        else:  # each has its sentence beside it
+            self.uses.update(block.occurrences.words)
+            self.text_bytes += block.sentences.take(block.occurrences.rows).nbytes
 
 
 def forecast_of(paths: list[str], settings: Settings) -> Forecast:
@@ -70,6 +81,7 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         ("files", f"{forecast.files:,} in {counted(forecast.blocks, 'block')}"),
         ("lines", f"{forecast.lines:,} ({forecast.blank:,} blank, {rejected:,} rejected)"),
         *((f"  {reason}", f"{n:,}") for reason, n in sorted(forecast.rejected.items())),
+        *_words(forecast, settings),
         ("sentences", f"{sentences:,}"),
         ("tokens", f"{tokens:,}"),
     ]
@@ -83,7 +95,8 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("tokens per sentence", ", ".join(shown)))
         limit = f"--max_tokens {suggested_max_tokens(lengths)}"
         rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
-    size = forecast.text_bytes + output_bytes(settings, tokens, sentences)
+    vectors = (forecast.uses.total(),) * 2 if settings.words else (tokens, sentences)
+    size = forecast.text_bytes + output_bytes(settings, *vectors)
     rows.append(("output", f"about {size / 1e6:,.0f} MB"))
     if rate is not None:
         rows.append(("time", f"{duration(tokens / rate)} at {rate:,.0f} tokens/s, plus start-up"))
@@ -91,6 +104,19 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("time", "give --rate TOKENS_PER_SECOND to know"))
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {value}" for name, value in rows]
+
+
+def _words(forecast: Forecast, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What a run of words would find."""
+    if not settings.words:
+        return
+    passed = counted(forecast.passed_sentences, "sentence")
+    yield "passed over", f"{counted(forecast.passed_over, 'line')}, {passed} in all"
+    found = len(forecast.uses)
+    yield "occurrences", f"{forecast.uses.total():,} of {found:,} of {len(settings.words):,} words"
+    never = [word for i, word in enumerate(settings.words) if i not in forecast.uses]
+    if never:
+        yield "never found", listed(never, most=20)
 
 
 def suggested_max_tokens(lengths: np.ndarray) -> int:

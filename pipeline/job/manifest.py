@@ -16,8 +16,8 @@ from elmo_beam.transforms.files.storage import delete, exists, read_bytes, write
 def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[str, Any]:
     """The accounts of a run, per shard and in all, with its settings and figures."""
     return {
-        **_accounts(state),
-        "shards": [{"shard": s.path, **_accounts(RunState([s]))} for s in state.shards],
+        **_accounts(state, settings),
+        "shards": [{"shard": s.path, **_accounts(RunState([s]), settings)} for s in state.shards],
         "damaged": [
             {"shard": s.path, "cause": s.plan.damaged}
             for s in state.shards
@@ -44,17 +44,24 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
     }
 
 
-def _accounts(state: RunState) -> dict[str, Any]:
+def _accounts(state: RunState, settings: Settings) -> dict[str, Any]:
     return {
         "complete": state.complete,
         "lines": state.total("lines"),
         "embedded": state.total("embedded"),
         "blank": state.total("blank"),
+        **_passed_over(state, settings),
         "rejected": state.rejected,
         "rows": state.total("rows"),
         "tokens": state.total("tokens"),
         "blocks": len(state.accounts),
     }
+
+
+def _passed_over(state: RunState, settings: Settings) -> dict[str, int]:
+    """Lines and sentences that have none of a run's words."""
+    names = ("passed_over", "passed_sentences") if settings.words else ()
+    return {name: state.total(name) for name in names}
 
 
 def finish(layout: Layout, state: RunState, settings: Settings, session: Session) -> None:

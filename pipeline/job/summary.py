@@ -8,6 +8,12 @@ from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
 
 
+def _passed_over(state: RunState) -> list[tuple[str, str]]:
+    lines, sentences = state.total("passed_over"), state.total("passed_sentences")
+    what = f"{lines:,}  ({counted(sentences, 'sentence')} without any of the words)"
+    return [("  passed over", what)] if sentences else []
+
+
 def summary(layout: Layout, state: RunState, session: Session) -> list[str]:
     """Lines: what became of the lines, what was written, and how fast."""
     total = state.total
@@ -21,6 +27,7 @@ def summary(layout: Layout, state: RunState, session: Session) -> list[str]:
             f"{counted(total('tokens'), 'token')})",
         ),
         ("  blank", f"{total('blank'):,}"),
+        *_passed_over(state),
         ("  rejected", f"{sum(rejected.values()):,}"),
         *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
         ("output", f"{total('bytes') / 1e6:,.1f} MB in {counted(len(state.accounts), 'part')}"),

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from elmo_beam.elmo.errors import cause_of
-from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.manifest import (
     accounts_in,
@@ -26,7 +25,7 @@ from elmo_beam.transforms.files.lock import refuse_held
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.outputs.formats import output_format
-from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
 from elmo_beam.transforms.plan import recorded_plans
 from elmo_beam.transforms.write import file_digest
 
@@ -119,20 +118,36 @@ def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iter
     if pc.unique(table["shard"]).to_pylist() != [accounts.shard]:
         yield "has rows of another shard"
     order = np.asarray(table["offset"]) * (1 << 20) + np.asarray(table["sentence"])
-    if (np.diff(order) <= 0).any():
+    steps = np.diff(order)
+    first = np.concatenate([[True], steps > 0])  # a sentence's first row
+    if settings.words:
+        yield from _word_complaints(table, settings, steps)
+    elif not first.all():
         yield "has rows out of order, or twice"
-    counts = np.asarray(table["num_tokens"])
+    counts = np.asarray(table["num_tokens"])[first]
     if int(counts.sum()) != accounts.tokens:
         yield f"has {counted(int(counts.sum()), 'token')}, its accounts {accounts.tokens:,}"
     for name in settings.outputs:
         column = table[name]
-        if name != SENTENCE_OUTPUT and not np.array_equal(pc.list_value_length(column), counts):
+        one = has_one_vector(settings, name)
+        if not one and not np.array_equal(pc.list_value_length(column), counts):
             yield f"has another number of {name} vectors than tokens in a row"
         flat = column.combine_chunks()
         while not pa.types.is_floating(flat.type):
             flat = flat.flatten()
         if not np.isfinite(np.asarray(flat)).all():
             yield f"has {name} values that are not finite"
+
+
+def _word_complaints(table: pa.Table, settings: Settings, steps: np.ndarray) -> Iterator[str]:
+    """What is wrong with rows that are occurrences of words. steps: from sentence to sentence."""
+    words = pc.index_in(table["word"], pa.array(settings.words))
+    if words.null_count:
+        yield "has words that its run does not look for"
+        return
+    places = np.asarray(table["position"]).astype(np.int64) * (1 << 31) + np.asarray(words)
+    if (steps < 0).any() or (np.diff(places)[steps == 0] <= 0).any():
+        yield "has rows out of order, or twice"
 
 
 def _check_rejects(layout: Layout, stem: str, accounts: Accounts) -> Iterator[str]:

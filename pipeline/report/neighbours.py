@@ -23,7 +23,9 @@ def neighbours(run: Run, word: str) -> Iterator[str]:
     # The top layer tells the senses of a word apart best (Peters et al. 2018, section 5.3).
     layers = sorted(name for name in outputs if name.startswith("lstm_outputs"))
     output = [SENTENCE_OUTPUT, *(o for o in outputs if o == "elmo"), *layers][-1]
-    if output != SENTENCE_OUTPUT:
+    if run.settings.words:
+        found = _occurrence_vectors(run, output)
+    elif output != SENTENCE_OUTPUT:
         found = _token_vectors(run, output)
     elif output in outputs:
         found = _sentence_vectors(run)
@@ -70,6 +72,30 @@ def _token_vectors(run: Run, output: str) -> Found:
     if not words:
         raise UserError(f"{run.layout.root} has no rows")
     return np.concatenate(vectors), words, contexts, np.array(sentences)
+
+
+def _occurrence_vectors(run: Run, output: str) -> Found:
+    """The same for occurrences of words, each by its entry and by what stands there."""
+    if "tokens" not in run.columns:
+        raise UserError(f"{run.settings.format} of a run of words keeps no tokens: inspect Parquet")
+    vectors: list[np.ndarray] = []
+    words: list[set[str]] = []
+    contexts: list[str] = []
+    sentences: dict[tuple[object, ...], int] = {}
+    numbers: list[int] = []
+    columns = ["shard", "offset", "sentence", "tokens", "position", "token", "word"]
+    for table in run.tables([*columns, output]):
+        vectors.append(run.vectors(table, output).astype(np.float32))
+        for row in table.select(columns).to_pylist():
+            words.append({row["word"].lower(), row["token"].lower()})
+            contexts.append(_context(row["tokens"], row["position"]))
+            key = row["shard"], row["offset"], row["sentence"]
+            numbers.append(sentences.setdefault(key, len(sentences)))
+        if len(words) > MOST_VECTORS:
+            break
+    if not words:
+        raise UserError(f"{run.layout.root} has no rows")
+    return np.concatenate(vectors), words, contexts, np.array(numbers)
 
 
 def _sentence_vectors(run: Run) -> Found:

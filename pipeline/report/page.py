@@ -68,7 +68,7 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
     if troubles:
         done = f"not complete: {len(troubles):,} to fix"
     figures = [
-        tuple(counted(state.total("rows"), "sentence").split()),
+        tuple(counted(state.total("rows"), _what_a_row_is(run)).split()),
         tuple(counted(state.total("tokens"), "token").split()),
         (f"{state.total('bytes') / 1e6:,.1f} MB", f"in {counted(len(state.accounts), 'part')}"),
     ]
@@ -83,12 +83,17 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
     yield from (f'<p class="state">{escape(trouble)}</p>' for trouble in troubles)
 
 
+def _what_a_row_is(run: Run) -> str:
+    return "occurrence" if run.settings.words else "sentence"
+
+
 def _accounts(state: RunState) -> Iterator[str]:
     lines = state.total("lines")
     rejected = sum(state.rejected.values())
     kinds = [
         ("embedded", state.total("embedded"), COLOURS[0]),
         ("blank", state.total("blank"), "#999"),
+        *([("passed over", passed, "#ccc")] if (passed := state.total("passed_over")) else []),
         ("rejected", rejected, COLOURS[5]),
     ]
     yield f"<h2>What became of {counted(lines, 'line')}</h2>"
@@ -104,8 +109,11 @@ def _accounts(state: RunState) -> Iterator[str]:
 
 def _lengths(run: Run) -> Iterator[str]:
     seen: Counter[int] = Counter()
-    for table in run.tables(["num_tokens"]):
-        seen.update(table["num_tokens"].to_pylist())
+    for table in run.tables(["offset", "sentence", "num_tokens"]):
+        offsets, sentences, lengths = (np.asarray(column) for column in table.columns)
+        # Of a run of words a sentence has as many rows as occurrences.
+        first = (np.diff(offsets, prepend=-1) != 0) | (np.diff(sentences, prepend=-1) != 0)
+        seen.update(lengths[first].tolist())
     if not seen:
         return
     lengths = np.repeat(list(seen), list(seen.values()))

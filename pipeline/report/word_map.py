@@ -28,10 +28,12 @@ def word_map(run: Run) -> Iterator[str]:
     if not outputs or "tokens" not in run.columns:
         return
     output = "elmo" if "elmo" in outputs else outputs[-1]
-    chosen = _topical_words(run)
-    if not chosen:
-        return
-    uses = _uses(run, output, set(chosen))
+    if run.settings.words:
+        uses = _occurrences(run, output)
+        chosen = sorted(uses, key=lambda word: -len(uses[word]))[:WORDS]
+    else:
+        chosen = _topical_words(run)
+        uses = _uses(run, output, set(chosen))
     vectors = [vector for word in chosen for vector, _ in uses[word]]
     if len(vectors) < 3:
         return
@@ -79,6 +81,19 @@ def _uses(run: Run, output: str, words: set[str]) -> dict[str, list[tuple[np.nda
             at += len(sentence)
         if all(len(found[word]) >= USES for word in words):
             break
+    return found
+
+
+def _occurrences(run: Run, output: str) -> dict[str, list[tuple[np.ndarray, str]]]:
+    """The same of a run that is of words: those that it looked for."""
+    found: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
+    for table in islice(run.tables(["tokens", "position", "word", output]), MAP_PARTS):
+        vectors = run.vectors(table, output)
+        columns = (table[name].to_pylist() for name in ("word", "position", "tokens"))
+        for i, (word, at, sentence) in enumerate(zip(*columns, strict=True)):
+            if len(found[word]) < USES:
+                around = " ".join(sentence[max(0, at - AROUND) : at + AROUND + 1])
+                found[word].append((vectors[i].copy(), around))
     return found
 
 

@@ -6,12 +6,14 @@ import argparse
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from elmo_beam.elmo.arguments import plain_path
-from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.errors import ArgumentError, cause_of
 from elmo_beam.elmo.model.outputs import check_output_names
 from elmo_beam.pipeline.terminal.console import say
+from elmo_beam.transforms.words import checked_words
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -87,6 +89,18 @@ def word(text: str) -> str:
     if not text or text.split() != [text]:
         raise argparse.ArgumentTypeError(f"{text!r} is not one word")
     return text
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """The words of a file, one on each line."""
+    path = plain_path(text)
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        return checked_words(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"cannot read {path!r} ({cause_of(error)})") from None
+    except ArgumentError:
+        raise argparse.ArgumentTypeError(f"{path!r} has no word") from None
 
 
 def outputs(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import ENCODERS
-from elmo_beam.pipeline.terminal.flag_types import count, outputs, path, size
+from elmo_beam.pipeline.terminal.flag_types import count, outputs, path, size, word_list
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS
 from elmo_beam.transforms.settings_checks import (
@@ -21,6 +21,7 @@ from elmo_beam.transforms.settings_checks import (
     check_text_settings,
 )
 from elmo_beam.transforms.tokenizers import TOKENIZERS
+from elmo_beam.transforms.words import WORD_CASES
 
 DEFAULTS = Settings()
 TEXT_FLAGS = (
@@ -114,6 +115,20 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         choices=PARQUET_ENCODINGS,
         default=d.parquet_encoding,
         help="plain: larger, for Spark and older readers (default: byte_stream_split)",
+    )
+    written.add_argument(
+        "--words",
+        type=word_list,
+        default=d.words,
+        metavar="FILE",
+        help="write only the occurrences of these words, one on each line; one of several tokens "
+        "separated by spaces is their sequence",
+    )
+    written.add_argument(
+        "--word_case",
+        choices=WORD_CASES,
+        default=d.word_case,
+        help="fold: upper and lower case are the same (default: exact)",
     )
     written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from elmo_beam.transforms.run_reader import tf_dataset as tf_dataset
     from elmo_beam.transforms.run_reader import torch_dataset as torch_dataset
     from elmo_beam.transforms.text_encoder import TextEncoder as TextEncoder
+    from elmo_beam.transforms.word_vectors import save_word_vectors as save_word_vectors
+    from elmo_beam.transforms.word_vectors import word_vectors as word_vectors
 
 __version__ = "0.1.0"
 
@@ -54,9 +56,11 @@ _HOME = {
     "open_run": "transforms.run_reader",
     "padded_tokens": "elmo.preparation",
     "parse_tfrecord": "transforms.outputs.tfrecord",
+    "save_word_vectors": "transforms.word_vectors",
     "sentence_length": "elmo.preparation",
     "tf_dataset": "transforms.run_reader",
     "torch_dataset": "transforms.run_reader",
+    "word_vectors": "transforms.word_vectors",
 }
 
 __all__ = [
@@ -77,9 +81,11 @@ __all__ = [
     "open_run",
     "padded_tokens",
     "parse_tfrecord",
+    "save_word_vectors",
     "sentence_length",
     "tf_dataset",
     "torch_dataset",
+    "word_vectors",
 ]
 
 

@@ -23,7 +23,7 @@ PARTS_VERSION = 1
 
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
-ADDED = ("parquet_encoding", "trust_model")
+ADDED = ("parquet_encoding", "trust_model", "words", "word_case")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Settings:
     that have more. pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
     where JSON Lines and Parquet have the text. id_field: a JSON field or Parquet column to copy.
     parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
-    let a TF-Hub module's graph run whatever its ops do.
+    let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
+    these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
+    are the same.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -66,6 +68,8 @@ class Settings:
     id_field: str | None = None
     parquet_encoding: str = "byte_stream_split"
     trust_model: bool = False
+    words: tuple[str, ...] = ()
+    word_case: str = "exact"
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -87,14 +91,15 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON keeps them: tuples as lists."""
-        return {**asdict(self), "outputs": list(self.outputs)}
+        return {**asdict(self), "outputs": list(self.outputs), "words": list(self.words)}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Settings:
         """The settings that `to_json` gave, now or before the fields in ADDED existed."""
         names = [f.name for f in fields(cls) if f.name in document or f.name not in ADDED]
         known = {name: document[name] for name in names}
-        return cls(**{**known, "outputs": tuple(known["outputs"])})
+        lists = {name: tuple(known.get(name, ())) for name in ("outputs", "words")}
+        return cls(**{**known, **lists})
 
 
 FREE = ("model", "trust_model", "memory", "options")  # of no effect on the parts

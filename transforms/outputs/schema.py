@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.transforms.files.settings import Settings
 
 DTYPES = {"float32": pa.float32(), "float16": pa.float16()}
+OCCURRENCE = (
+    pa.field("position", pa.int32()),
+    pa.field("token", pa.string()),
+    pa.field("word", pa.string()),
+)
 
 
 def sentence_schema(settings: Settings) -> pa.Schema:
@@ -29,17 +33,26 @@ def sentence_schema(settings: Settings) -> pa.Schema:
 
 
 def part_schema(settings: Settings) -> pa.Schema:
-    """A part's columns: the sentence's, then one per output."""
+    """A part's columns: the sentence's, the occurrence's if a run is of words, one per output."""
     schema, options = sentence_schema(settings), settings.model_options
+    if settings.words:
+        at = schema.get_field_index("text")
+        for i, field in enumerate(OCCURRENCE):
+            schema = schema.insert(at + i, field)
     for name in settings.outputs:
-        schema = schema.append(pa.field(name, vector_type(name, options, settings.dtype)))
+        vector = pa.list_(DTYPES[settings.dtype], output_dim(options, name))
+        one = has_one_vector(settings, name)
+        schema = schema.append(pa.field(name, vector if one else pa.list_(vector)))
     return schema
 
 
-def vector_type(name: str, options: ModelOptions, dtype: str) -> pa.DataType:
-    """fixed_size_list<float, dim> for a sentence's vector, a list of those for its tokens."""
-    vector = pa.list_(DTYPES[dtype], output_dim(options, name))
-    return vector if name == SENTENCE_OUTPUT else pa.list_(vector)
+def has_one_vector(settings: Settings, name: str) -> bool:
+    """Whether a row has one vector of an output, fixed_size_list<float, dim>.
+
+    So for a sentence's vector, and where a row is an occurrence of a word; else a row has a list of
+    them, one for each token.
+    """
+    return name == SENTENCE_OUTPUT or bool(settings.words)
 
 
 def vector_column(name: str, vectors: np.ndarray, offsets: np.ndarray, dtype: str) -> pa.Array:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs.formats import OutputFormat
-from elmo_beam.transforms.outputs.schema import part_schema
+from elmo_beam.transforms.outputs.schema import OCCURRENCE, part_schema
 
 
 def write_tfrecord(table: pa.Table, settings: Settings, path: str) -> None:
@@ -33,6 +33,9 @@ def write_tfrecord(table: pa.Table, settings: Settings, path: str) -> None:
 def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
     from elmo_beam.elmo.backend import tf
 
+    if settings.words:
+        yield from _occurrences(batch, settings)
+        return
     token_outputs = [name for name in settings.outputs if name != SENTENCE_OUTPUT]
     for i in range(batch.num_rows):
         key = ":".join(str(batch[name][i]) for name in ("shard", "offset", "sentence"))
@@ -61,6 +64,23 @@ def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
         )
 
 
+def _occurrences(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
+    """A tf.train.Example for each occurrence of a word."""
+    from elmo_beam.elmo.backend import tf
+
+    for i in range(batch.num_rows):
+        key = ":".join(str(batch[name][i]) for name in ("shard", "offset", "sentence"))
+        feature = {
+            "id": _bytes([key]),
+            "num_tokens": _int64(batch["num_tokens"][i].as_py()),
+            "position": _int64(batch["position"][i].as_py()),
+            "token": _bytes([batch["token"][i].as_py()]),
+            "word": _bytes([batch["word"][i].as_py()]),
+            **{name: _floats(batch[name][i].values) for name in settings.outputs},
+        }
+        yield tf.train.Example(features=tf.train.Features(feature=feature))
+
+
 def _bytes(values: list[str]) -> Any:
     from elmo_beam.elmo.backend import tf
 
@@ -79,12 +99,14 @@ def _floats(values: Any) -> Any:
     return tf.train.Feature(float_list=tf.train.FloatList(value=np.asarray(values, np.float32)))
 
 
-def parse_tfrecord(serialized: Any, dims: dict[str, int]) -> dict[str, Any]:
+def parse_tfrecord(serialized: Any, dims: dict[str, int], words: bool = False) -> dict[str, Any]:
     """One record as tensors; works inside `tf.data.Dataset.map`.
 
     dims: the outputs in the record and their widths, e.g. {"elmo": 256}. Returns id (string []),
     num_tokens (int64 []), default (float32 [dim]), and if a token output is named, tokens
-    (string [n]) and each output (float32 [n, dim]); n is num_tokens, or `pad_to`.
+    (string [n]) and each output (float32 [n, dim]); n is num_tokens, or `pad_to`. words: whether
+    the run is of words; then position (int64 []), token and word (string []), and each output
+    (float32 [dim]).
     """
     from elmo_beam.elmo.backend import tf
 
@@ -92,6 +114,11 @@ def parse_tfrecord(serialized: Any, dims: dict[str, int]) -> dict[str, Any]:
         "id": tf.io.FixedLenFeature([], tf.string),
         "num_tokens": tf.io.FixedLenFeature([], tf.int64),
     }
+    if words:
+        context["position"] = tf.io.FixedLenFeature([], tf.int64)
+        context |= {name: tf.io.FixedLenFeature([], tf.string) for name in ("token", "word")}
+        context |= {name: tf.io.FixedLenFeature([dim], tf.float32) for name, dim in dims.items()}
+        return dict(tf.io.parse_single_example(serialized, context))
     if SENTENCE_OUTPUT in dims:
         width = dims[SENTENCE_OUTPUT]
         context[SENTENCE_OUTPUT] = tf.io.FixedLenFeature([width], tf.float32)
@@ -111,7 +138,9 @@ def parse_tfrecord(serialized: Any, dims: dict[str, int]) -> dict[str, Any]:
 def kept_columns(settings: Settings) -> list[str]:
     """Those of `part_schema` that a record has: tokens only with a vector for each of them."""
     kept = {"shard", "offset", "sentence", "num_tokens", *settings.outputs}
-    if set(settings.outputs) != {SENTENCE_OUTPUT}:
+    if settings.words:
+        kept |= {field.name for field in OCCURRENCE}
+    elif set(settings.outputs) != {SENTENCE_OUTPUT}:
         kept.add("tokens")
     return [name for name in part_schema(settings).names if name in kept]
 
@@ -123,7 +152,8 @@ def read_tfrecord(path: str, settings: Settings, columns: Sequence[str] | None) 
     dims = {name: output_dim(settings.model_options, name) for name in settings.outputs}
     rows: list[dict[str, Any]] = []
     for serialized in tf.data.TFRecordDataset(path):
-        record = {name: t.numpy() for name, t in parse_tfrecord(serialized, dims).items()}
+        tensors = parse_tfrecord(serialized, dims, bool(settings.words))
+        record = {name: tensor.numpy() for name, tensor in tensors.items()}
         shard, offset, sentence = record.pop("id").decode().rsplit(":", 2)
         n = int(record["num_tokens"])
         row: dict[str, Any] = {"shard": shard, "offset": int(offset), "sentence": int(sentence)}
@@ -131,6 +161,10 @@ def read_tfrecord(path: str, settings: Settings, columns: Sequence[str] | None) 
         for name, array in record.items():
             if name == "tokens":
                 row[name] = [t.decode() for t in array[:n]]
+            elif name in ("token", "word"):
+                row[name] = array.decode()
+            elif name == "position":
+                row[name] = int(array)
             elif name != "num_tokens":
                 row[name] = array if array.ndim == 1 else list(array[:n])
         rows.append(row)

@@ -1,0 +1,94 @@
+"""The occurrences of given words in tokenized sentences.
+
+An entry is a token, or several separated by spaces, which then must follow one another. Entries may
+overlap; each occurrence is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from elmo_beam.elmo.arguments import string_list
+from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.transforms.text import normalize_nfc
+
+WORD_CASES = ("exact", "fold")
+
+
+class Occurrence(NamedTuple):
+    """position: of the first token; length: in tokens; word: the entry's place in the list."""
+
+    position: int
+    length: int
+    word: int
+
+
+class WordFinder:
+    """Finds a list's entries in sentences; it holds an index, so create it once."""
+
+    def __init__(self, words: Sequence[str], case: str) -> None:
+        """case: "exact", or "fold" where upper and lower case are the same."""
+        self._folds = case == "fold"
+        self._by_first: dict[str, list[tuple[int, list[str]]]] = {}
+        for i, entry in enumerate(words):
+            tokens = self._folded(entry.split())
+            self._by_first.setdefault(tokens[0], []).append((i, tokens))
+
+    def find(self, tokens: Sequence[str]) -> list[Occurrence]:
+        """All occurrences, by position, then in the list's order."""
+        tokens = self._folded(tokens)
+        if self._by_first.keys().isdisjoint(tokens):
+            return []
+        return [
+            Occurrence(position, len(entry), word)
+            for position, token in enumerate(tokens)
+            for word, entry in self._by_first.get(token, ())
+            if tokens[position : position + len(entry)] == entry
+        ]
+
+    def _folded(self, tokens: Sequence[str]) -> list[str]:
+        return [token.casefold() for token in tokens] if self._folds else list(tokens)
+
+
+@lru_cache(maxsize=1)  # the same for every block of a run
+def word_finder(words: tuple[str, ...], case: str) -> WordFinder:
+    """The finder of a run's words."""
+    return WordFinder(words, case)
+
+
+@dataclass
+class Occurrences:
+    """A block's occurrences, columnar: each one's sentence, by its row, and place in it.
+
+    rows, positions, lengths, words: as in `Occurrence`; tokens: what stands there.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, row: int, sentence: Sequence[str], found: Iterable[Occurrence]) -> None:
+        """Those in one sentence."""
+        for position, length, word in found:
+            self.rows.append(row)
+            self.positions.append(position)
+            self.lengths.append(length)
+            self.words.append(word)
+            self.tokens.append(" ".join(sentence[position : position + length]))
+
+
+def checked_words(words: object) -> tuple[str, ...]:
+    """The entries of a list, normalized as text is, each once; ArgumentError if there is none."""
+    given = string_list("words", words)
+    entries = tuple(dict.fromkeys(normalize_nfc(entry) for entry in given if entry.strip()))
+    if not all(entries) or not entries:
+        raise ArgumentError("`words` has no word: name at least one")
+    return entries
