@@ -20,7 +20,7 @@ def local_handle(handle: str) -> str:
     Files are fetched once for each state of the store, known by their names, sizes and times.
     Other handles come back as they are. Raises UserError.
     """
-    if not is_remote(handle) or handle.partition("://")[0] in ("http", "https", "file"):
+    if not is_remote(handle) or handle.partition("://")[0].lower() in ("http", "https", "file"):
         return handle
     url = handle.rstrip("/")
     folder, _, name = url.rpartition("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import os
 import stat
@@ -20,6 +21,7 @@ from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.wording import listed
 
 ZIPS, TARS = (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar")
+ARCHIVES = (*ZIPS, *TARS)
 KNOWN = (
     "*.json", "*.hdf5", "*.h5", "*.dic", "*.pkl", "vocab*.txt", "saved_model.pb",
     "tfhub_module.pb", "variables.*", "checkpoint", "*.ckpt-*", "assets/*",
@@ -28,11 +30,14 @@ MOST_FILES = 10_000
 # Weights hardly shrink: what grows more than this many times was made to fill a disk.
 MOST_GROWTH, ALWAYS_ALLOWED = 20, 1 << 26
 CHUNK = 1 << 20  # bytes
+OF_THE_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE
+)  # fmt: skip
 
 
 def is_archive(name: str) -> bool:
     """Whether a file is an archive, by its name."""
-    return name.lower().endswith((*ZIPS, *TARS))
+    return name.lower().endswith(ARCHIVES)
 
 
 def unpacked(archive: Path) -> Path:
@@ -69,8 +74,8 @@ def _unpack(archive: Path, folder: Path) -> None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             left = _write(path, content, left)
     except Exception as error:  # of a damaged archive the libraries raise anything
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise
         raise UserError(f"cannot unpack {archive} ({cause_of(error)}): fetch it again") from None
 
 

@@ -25,7 +25,7 @@ from elmo_beam.elmo.formats.bilm_files import (
 )
 from elmo_beam.elmo.formats.model_format import ModelFormat
 from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
-from elmo_beam.elmo.formats.registry import NO_WEIGHTS
+from elmo_beam.elmo.formats.registry import NO_WEIGHTS, WEIGHTS
 from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
@@ -51,8 +51,11 @@ def read_bilm(place: Path) -> Weights:
 
 def _weights_file(folder: Path) -> Path:
     """The folder's only HDF5 file, or the only one that may be weights by its content."""
-    found = (file for pattern in ("*.hdf5", "*.h5") for file in folder.glob(pattern))
-    files = sorted(file for file in found if not fnmatchcase(file.name, NO_WEIGHTS))
+    files = sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in WEIGHTS and not fnmatchcase(file.name.lower(), NO_WEIGHTS)
+    )
     if len(files) > 1:
         files = [file for file in files if _may_be_weights(file)]
     if len(files) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from elmo_beam.elmo.errors import UserError, cause_of
 
 VARIABLE = "ELMO_BEAM_CACHE"
+CONTENTS = ".contents"  # of a folder: what is in it
 
 
 def cache_folder() -> Path:
@@ -26,25 +28,42 @@ def cached(name: str, fill: Callable[[Path], None]) -> Path:
     """A folder of the cache, filled the first time it is asked for; UserError if it cannot be.
 
     fill: fills an empty folder; it is called by one process at a time, and what an interrupted one
-    left is removed.
+    left is removed. A folder that is not as it was filled is filled again.
     """
     folder = cache_folder() / name
-    if folder.is_dir():
+    if _is_as_filled(folder):
         return folder
     with locked(folder.parent, folder.name):
-        if folder.is_dir():
+        if _is_as_filled(folder):
             return folder
+        shutil.rmtree(folder, ignore_errors=True)
         unfinished = folder.with_name(f".{folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             unfinished.mkdir(mode=0o700)
             fill(unfinished)
+            contents = json.dumps(_contents(unfinished))
+            (unfinished / CONTENTS).write_text(contents, encoding="utf-8")
             os.rename(unfinished, folder)
         except OSError as error:
             raise cannot_write(error) from None
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """The digest of each file of a folder, by its path in there."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != CONTENTS)
+    return {str(path.relative_to(folder)): sha256_of(path) for path in sorted(files)}
+
+
+def _is_as_filled(folder: Path) -> bool:
+    try:
+        recorded = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        return bool(_contents(folder) == recorded)
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager

@@ -71,7 +71,8 @@ def _lstms(o: ModelOptions) -> str:
 
 def _rounded(n: int) -> str:
     """`151 M`, `1.2 k`: to be followed by a unit."""
-    unit, scale = next((u, s) for u, s in (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1)) if n >= s)
+    scales = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1))
+    unit, scale = next(((u, s) for u, s in scales if n >= s), ("", 1))
     return f"{n / scale:.3g} {unit}"
 
 

@@ -12,7 +12,7 @@ from elmo_beam.elmo.arguments import check_bool, check_count, path_text
 from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import ArgumentError, UserError
-from elmo_beam.elmo.formats.archives import is_archive, unpacked
+from elmo_beam.elmo.formats.archives import ARCHIVES, is_archive, unpacked
 from elmo_beam.elmo.formats.registry import WEIGHTS, format_of
 from elmo_beam.elmo.model.options import ModelOptions
 
@@ -37,15 +37,17 @@ def model_place(handle: StrPath) -> Path:
     handle = path_text("model", handle)
     if handle == DEFAULT_MODEL:
         return DEFAULT_FOLDER
-    place = _fetched(handle) if "://" in handle else Path(handle)
+    if "://" in handle:
+        return _fetched(handle)
+    place = Path(handle)
     if place.is_dir() or (place.suffix.lower() in WEIGHTS and place.exists()):
         return place
     if is_archive(place.name) and place.exists():
         return unpacked(place)
     if place.exists():
         raise UserError(
-            f"model {handle} is neither a folder nor an archive nor weights "
-            f"({', '.join(WEIGHTS)}): give the folder that it is in"
+            f"model {handle} is neither a folder nor an archive ({', '.join(ARCHIVES)}) nor "
+            f"weights ({', '.join(WEIGHTS)}): give the folder that it is in"
         )
     raise UserError(
         f"no model {handle}: give a folder, an archive, weights, a URL, or {DEFAULT_MODEL!r}"
@@ -60,15 +62,15 @@ def model_folder(handle: StrPath) -> Path:
 
 def _fetched(url: str) -> Path:
     scheme, _, path = url.partition("://")
-    if scheme not in ("http", "https"):
+    if scheme.lower() not in ("http", "https"):
         raise UserError(
             f"cannot fetch model {url} here: only commands and Beam pipelines read from {scheme}://"
         )
     name = path.partition("#")[0].partition("?")[0].rpartition("/")[2]
     if (is_archive(name) or name.lower().endswith(WEIGHTS)) and not _in_hub_cache(url):
-        from elmo_beam.elmo.formats.download import fetched, fetched_weights
+        from elmo_beam.elmo.formats.download import fetched_archive, fetched_weights
 
-        return fetched(url) if is_archive(name) else fetched_weights(url)
+        return fetched_archive(url) if is_archive(name) else fetched_weights(url)
     from elmo_beam.elmo.formats.hub_module import resolve_module
 
     return resolve_module(url)

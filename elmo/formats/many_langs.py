@@ -7,6 +7,7 @@ whose LSTM cell is AllenNLP's: gates in the order i, f, g, o, and no forget bias
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ PUBLISHED: dict[str, Any] = {
     },
 }
 WORDS, CHARACTERS = "word_emb_layer.embedding.weight", "char_emb_layer.embedding.weight"
+LEXICON_LINE = re.compile("(?:(?P<token>[^\t]*)\t)?(?P<row>[0-9]{1,9})")
 CHARACTER_NAMES = (
     names.BEGIN, names.END, names.UNKNOWN, names.PADDING, names.FIRST, names.LAST
 )  # fmt: skip
@@ -106,12 +108,17 @@ def _lexicon(
         return {}, 0
     path, rows = folder / f"{kind}.dic", {}
     try:
-        lines = read_regular(path, MOST_LEXICON).decode("utf-8").removesuffix("\n").split("\n")
-        for line in lines:
-            *token, row = line.strip().split("\t")
-            rows["\t".join(token) or "\u3000"] = int(row)
-    except ValueError as error:
-        raise UserError(f"{path} is not a lexicon ({cause_of(error)}): fetch it again") from None
+        text = read_regular(path, MOST_LEXICON).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({cause_of(error)}): fetch it again") from None
+    lines = text.removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        found = LEXICON_LINE.fullmatch(line.strip())
+        if found is None:
+            raise UserError(
+                f"line {number:,} of {path} is not a token, a tab and its row: fetch it again"
+            )
+        rows[found["token"] or "\u3000"] = int(found["row"])
     if not 0 <= min(rows.values()) <= max(rows.values()) < len(lines):
         raise UserError(f"{path} does not number its {counted(len(lines), 'line')} from 0 on")
     for name in needed:
@@ -141,11 +148,12 @@ def _options(
                 "max_characters_per_token": embedder["max_characters_per_token"],
             },
             "n_tokens_vocab": n_words,
-            "lstm": {**encoder, "use_skip_connections": True},
+            "lstm": {**encoder, "n_layers": encoder["n_layers"], "use_skip_connections": True},
         }
         if embedder["char_dim"]:
             ours["char_cnn"] = {
                 **embedder,
+                "n_highway": embedder["n_highway"],
                 "embedding": {"dim": embedder["char_dim"]},
                 "n_characters": n_characters,
             }
@@ -173,7 +181,7 @@ def _token_arrays(options: ModelOptions, file: TorchFile, folder: Path) -> dict[
         for i in range(options.n_highway):
             expected[f"highways._layers.{i}.weight"] = (2 * width, width)
             expected[f"highways._layers.{i}.bias"] = (2 * width,)
-    check_shapes(expected, file.shapes, str(folder / "token_embedder.pkl"))
+    _check_arrays(expected, file, folder / "token_embedder.pkl")
     arrays = {
         "CNN_proj/W_proj": file.read("projection.weight").T,
         "CNN_proj/b_proj": file.read("projection.bias"),
@@ -204,6 +212,7 @@ def _lstm_arrays(options: ModelOptions, file: TorchFile, folder: Path) -> dict[s
     """The LSTMs, by our names."""
     width, dim = options.projection_dim, options.lstm_dim
     arrays: dict[str, np.ndarray] = {}
+    known: dict[str, tuple[int, ...]] = {}
     for direction, reading in enumerate(("forward", "backward")):
         for layer in range(options.n_layers):
             theirs, ours = f"{reading}_layer_{layer}", cell_name(direction, layer)
@@ -214,6 +223,7 @@ def _lstm_arrays(options: ModelOptions, file: TorchFile, folder: Path) -> dict[s
                 f"{theirs}.state_projection.weight": (width, dim),
             }
             check_shapes(expected, file.shapes, str(folder / "encoder.pkl"))
+            known |= expected
             inputs, states, bias, projection = expected
             weight = np.empty((2 * width, 4 * dim), np.float32)
             weight[:width] = _reordered(file.read(inputs)).T
@@ -222,7 +232,19 @@ def _lstm_arrays(options: ModelOptions, file: TorchFile, folder: Path) -> dict[s
             arrays[f"{ours}/B"] = _reordered(file.read(bias))
             arrays[f"{ours}/B"][2 * dim : 3 * dim] -= np.float32(FORGET_BIAS)
             arrays[f"{ours}/W_P_0"] = file.read(projection).T
+    _check_arrays(known, file, folder / "encoder.pkl")
     return arrays
+
+
+def _check_arrays(expected: dict[str, tuple[int, ...]], file: TorchFile, path: Path) -> None:
+    """As the authors' loader, which takes no array that the configuration does not ask for."""
+    check_shapes(expected, file.shapes, str(path))
+    for name in file.shapes:
+        if name not in expected:
+            raise UserError(
+                f"{path} has an array {name}, which its configuration does not ask for: they are "
+                "not from the same model"
+            )
 
 
 def _reordered(gates: np.ndarray) -> np.ndarray:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:  # it imports NumPy and TensorFlow, which --help must not wait
 # Each format by a file that marks its folders. The first mark that a folder has counts, so a format
 # whose folders hold another's mark too comes before that one. The module defines FORMAT, and is
 # imported only when a folder has the file.
+CHECKPOINT = "*.ckpt-*.index"
 MODEL_FORMATS = {
     "saved_model.pb": "elmo_beam.elmo.formats.hub_module",
     "token_embedder.pkl": "elmo_beam.elmo.formats.many_langs",
     "*.hdf5": "elmo_beam.elmo.formats.bilm_hdf5",
     "*.h5": "elmo_beam.elmo.formats.bilm_hdf5",
-    "*.ckpt-*.index": "elmo_beam.elmo.formats.bilm_checkpoint",
+    CHECKPOINT: "elmo_beam.elmo.formats.bilm_checkpoint",
 }
 NO_WEIGHTS = "*softmax.*"  # of a model's training, which alone makes no model
 WEIGHTS = (".hdf5", ".h5")  # files that are a model by themselves, with their options beside them
@@ -54,12 +55,21 @@ def format_of(place: Path) -> ModelFormat:
 
 
 def module_of(place: Path) -> str | None:
-    """The module of a model's format, None if it is of no format."""
-    names = _names(place) if place.is_dir() else [place.name]
-    for mark, module in MODEL_FORMATS.items():
-        if _matching(names, mark):
-            return module
-    return None
+    """The module of a model's format, None if it is of no format.
+
+    Raises UserError for a folder that has models of two formats. (A checkpoint beside what was
+    dumped from it is no second model.)
+    """
+    if not place.is_dir():
+        return MODEL_FORMATS[f"*{place.suffix.lower()}"]
+    names = _names(place)
+    marks = [mark for mark in MODEL_FORMATS if _matching(names, mark)]
+    found = dict.fromkeys(MODEL_FORMATS[mark] for mark in marks)
+    if len(found) > 1 and list(found)[1] != MODEL_FORMATS[CHECKPOINT]:
+        raise UserError(
+            f"folder {place} has models of two formats ({', '.join(marks)}): move one elsewhere"
+        )
+    return next(iter(found), None)
 
 
 def looks_like(folder: Path) -> str:
@@ -97,4 +107,5 @@ def _names(folder: Path) -> list[str]:
 
 
 def _matching(names: Collection[str], mark: str) -> bool:
-    return any(fnmatchcase(n, mark) and not fnmatchcase(n, NO_WEIGHTS) for n in names)
+    lower = [name.lower() for name in names]
+    return any(fnmatchcase(n, mark) and not fnmatchcase(n, NO_WEIGHTS) for n in lower)

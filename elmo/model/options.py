@@ -63,7 +63,7 @@ class ModelOptions:
     @property
     def has_lstm_projection(self) -> bool:
         """bilm-tf's LSTM cell has a projection only where it is narrower than the cell."""
-        return self.projection_dim < self.lstm_dim
+        return self.family == MANY_LANGS or self.projection_dim < self.lstm_dim
 
     @property
     def is_trainable(self) -> bool:
@@ -192,8 +192,10 @@ def _token_problems(options: ModelOptions) -> dict[str, bool]:
     widest = max((width for width, _ in options.filters), default=1)
     reads_characters = bool(options.filters) or options.family == MANY_LANGS
     return {
-        "filters must be pairs of positive numbers": not (options.filters or options.n_words)
-        or any(width < 1 or n < 1 for width, n in options.filters),
+        "there must be filters over characters, or words": not (options.filters or options.n_words),
+        "filters must be pairs of positive numbers": any(
+            width < 1 or n < 1 for width, n in options.filters
+        ),
         f"activation must be one of {', '.join(ACTIVATIONS)}": options.activation
         not in ACTIVATIONS,
         "n_highway must not be negative": options.n_highway < 0,

@@ -74,6 +74,8 @@ def _token_options(document: dict[str, Any]) -> dict[str, Any]:
     if cnn is None:
         return {**NO_CHARACTERS, **words}
     n_highway = cnn.get("n_highway")
+    if not cnn["filters"]:
+        raise ValueError("its filters must be pairs of positive numbers, and there are none")
     return {
         "filters": tuple((_whole(width), _whole(n)) for width, n in cnn["filters"]),
         "char_dim": _whole(cnn["embedding"]["dim"]),

@@ -35,6 +35,11 @@ def perplexity_of(
     handle: str, weights: Weights, paths: list[str], text: Settings, status: Status
 ) -> dict[str, Any]:
     """Perplexity over all sentences of some shards; UserError if the model has no softmax."""
+    if not weights.options.is_trainable:
+        raise UserError(
+            f"`model` {handle} has no softmax, so it cannot predict words: only a model that "
+            "`elmo-beam train` wrote has one"
+        )
     words, w, b = read_softmax(model_folder(handle), weights.options)
     sentences = read_showing(paths, text, None, status).sentences
     if not len(sentences):

@@ -68,10 +68,8 @@ def test_a_model_in_an_archive(model: Path, tmp_path: Path, name: str, prefix: s
     archive = pack({**files_of(model, prefix), **extra}, tmp_path / name)
     assert read_weights(archive).digest == unmixed(OPTIONS).digest
     kept = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()}
-    assert kept - {".lock"} - {n for n in kept if n.endswith(".lock")} == {
-        "options.json",
-        "weights.hdf5",
-    }
+    kept -= {".contents", *(name for name in kept if name.endswith(".lock"))}
+    assert kept == {"options.json", "weights.hdf5"}
 
 
 def test_a_module_in_an_archive(tmp_path: Path) -> None:
@@ -92,6 +90,22 @@ def test_an_archive_is_unpacked_once(model: Path, tmp_path: Path) -> None:
     assert unpacked(other) != folder
 
 
+@pytest.mark.parametrize("file", ["weights.hdf5", "options.json", None])
+@pytest.mark.parametrize("remove", [True, False])
+def test_what_is_damaged_in_the_cache_is_unpacked_again(
+    model: Path, tmp_path: Path, file: str | None, remove: bool
+) -> None:
+    archive = pack(files_of(model), tmp_path / "model.zip")
+    folder = unpacked(archive)
+    for path in folder.iterdir():
+        if file in (None, path.name) and remove:
+            path.unlink()
+        elif file in (None, path.name):
+            data = path.read_bytes()
+            path.write_bytes(data[:-4] + bytes(4))
+    assert read_weights(archive).digest == unmixed(OPTIONS).digest
+
+
 def test_what_an_interrupted_process_left_is_removed(
     model: Path, tmp_path: Path, cache: Path
 ) -> None:
@@ -109,7 +123,8 @@ def test_two_processes_at_once(model: Path, tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         folders = pool.map(unpacked, [archive] * 4)
     assert len(set(folders)) == 1
-    assert sorted(path.name for path in folders[0].iterdir()) == ["options.json", "weights.hdf5"]
+    names = sorted(path.name for path in folders[0].iterdir())
+    assert names == [".contents", "options.json", "weights.hdf5"]
 
 
 def test_an_archive_of_several_models(model: Path, tmp_path: Path) -> None:
@@ -170,6 +185,17 @@ def test_a_bomb(tmp_path: Path, cache: Path, kind: str) -> None:
     with refused(archive, "far more than its size"):
         read_weights(archive)
     assert sum(path.stat().st_size for path in cache.rglob("*")) < 1 << 20
+
+
+@pytest.mark.parametrize(
+    "files", [{"x" * 300 + ".json": b"{}"}, {"x.json": b"{}", "x.json/y.json": b"{}"}]
+)
+def test_names_that_no_folder_can_have(
+    model: Path, tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    archive = pack({**files_of(model), **files}, tmp_path / "model.zip")
+    with refused("cannot unpack", archive):
+        read_weights(archive)
 
 
 def test_a_file_twice(model: Path, tmp_path: Path) -> None:

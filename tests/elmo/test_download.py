@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,66 @@ def test_a_server_that_refuses(server: Served, status: int) -> None:
     server.status = status
     with refused(f"{server.url}/file.zip", str(status)):
         fetched(f"{server.url}/file.zip")
+
+
+@pytest.mark.parametrize("name", ["..%2F..%2F..%2Fout.zip", "%2Ftmp%2Fout.zip", "x" * 300 + ".zip"])
+def test_a_name_that_is_no_name_stays_in_the_cache(
+    server: Served, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "served" / "out.zip").write_bytes(CONTENT)
+    (tmp_path / "served" / f"{'x' * 200}.zip").write_bytes(CONTENT)
+    if "x" in name:
+        name = f"{'x' * 200}.zip"
+    path = fetched(f"{server.url}/a/{name}")
+    assert path.parent.parent == tmp_path / "cache" / "fetched"
+    assert path.read_bytes() == CONTENT and path.suffix == ".zip"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/x.zip", "http://a..b/x.zip", f"http://{'a' * 300}/x.zip", "http:///x.zip"]
+)
+def test_what_is_no_url(server: Served, url: str) -> None:
+    with refused(url):
+        fetched(url)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "many"},
+        {"Content-Encoding": "gzip"},
+        {"Content-Encoding": "x-gzip"},
+        {"ETag": 'W/"1"'},
+    ],
+)
+def test_headers_of_many_servers(server: Served, headers: dict[str, str]) -> None:
+    server.headers = headers
+    assert fetched(f"{server.url}/file.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("content", [b"", b" <!DOCTYPE html>Not found", b"PK\x03\x04 no archive"])
+def test_an_answer_that_is_no_archive_is_not_kept(
+    server: Served, tmp_path: Path, content: bytes
+) -> None:
+    archive = tmp_path / "served" / "model.zip"
+    archive.write_bytes(content)
+    with refused(f"{server.url}/model.zip"):
+        read_weights(f"{server.url}/model.zip")
+    weights = unmixed(OPTIONS)
+    write_bilm(weights, tmp_path / "model")
+    shutil.make_archive(str(archive.with_suffix("")), "zip", tmp_path / "model")
+    assert read_weights(f"{server.url}/model.zip").digest == weights.digest
+
+
+def test_a_page_in_place_of_options_is_passed_over(server: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    write_bilm(unmixed(OPTIONS), folder)
+    (folder / "weights.hdf5").rename(folder / "a_weights.hdf5")
+    (folder / "a_options.json").write_text("<html>Not found</html>")
+    digest = read_weights(f"{server.url}/a_weights.hdf5").digest
+    assert digest == unmixed(OPTIONS).digest
+    server.status = 500  # both are here by now
+    assert read_weights(f"{server.url}/a_weights.hdf5").digest == digest
 
 
 def test_no_server(server: Served) -> None:

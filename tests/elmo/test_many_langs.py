@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def shaped(**changes: Any) -> dict[str, Any]:
 
 
 SHAPES = {
+    "as wide as its cells": shaped(dim=4),
     "both": SHAPE,
     "words": shaped(char_dim=0),
     "characters": shaped(word_dim=0),
@@ -152,6 +154,13 @@ def test_the_shape_is_in_the_file_that_config_names(folder: Path, named: str) ->
     assert read_many_langs(folder).options.lstm_dim == 6
 
 
+def test_a_lexicon_with_a_byte_order_mark(folder: Path) -> None:
+    digest = read_weights(folder).digest
+    text = (folder / "word.dic").read_text(encoding="utf-8")
+    (folder / "word.dic").write_text(text, encoding="utf-8-sig")
+    assert read_weights(folder).digest == digest
+
+
 def test_a_shape_elsewhere_is_the_published_one(folder: Path, tmp_path: Path) -> None:
     """Also if that file exists on this machine: a model is read from its own folder only."""
     (folder / "shape.json").rename(tmp_path / "elsewhere.json")
@@ -174,23 +183,35 @@ def test_parts_of_another_kind_are_refused(folder: Path, part: str, kind: str) -
 
 
 @pytest.mark.parametrize(
-    ("file", "change", "parts"),
+    ("file", "pattern", "instead", "parts"),
     [
-        ("word.dic", lambda text: text + "more\t11\n", ("12", "11")),
-        ("char.dic", lambda text: text.replace("k\t11", "k\t111"), ("char.dic", "from 0")),
-        ("char.dic", lambda text: text.replace("<bow>", "bow"), ("<bow>",)),
-        ("word.dic", lambda text: text.replace("\t3", "\tthree"), ("word.dic",)),
-        ("word.dic", lambda text: "", ("word.dic",)),
-        ("config.json", lambda text: "[]", ("config.json",)),
-        ("config.json", lambda text: "{", ("config.json",)),
-        ("shape.json", lambda text: "{}", ("shape.json",)),
-        ("shape.json", lambda text: text.replace('"dim": 6', '"dim": 7'), ("24", "28")),
-        ("shape.json", lambda text: text.replace('"dim": 6', '"dim": "6"'), ("shape.json",)),
+        ("word.dic", r"\Z", "more\t11\n", ("12", "11")),
+        ("word.dic", r"\t3\b", "\tthree", ("line 4 of", "word.dic")),
+        ("word.dic", r"\t3\b", "\tmore\t3", ("line 4 of", "word.dic")),
+        ("word.dic", r"\t3\b", "\t3\n", ("line 5 of", "word.dic")),
+        ("word.dic", r"(?s).*", "", ("line 1 of", "word.dic")),
+        ("char.dic", "k\t11", "k\t111", ("char.dic", "from 0")),
+        ("char.dic", "<bow>", "bow", ("<bow>",)),
+        ("config.json", r"(?s).+", "[]", ("config.json",)),
+        ("config.json", r"(?s).+", "{", ("config.json",)),
+        ("shape.json", r"(?s).+", "{}", ("shape.json",)),
+        ("shape.json", '"dim": 6', '"dim": 7', ("24", "28")),
+        ("shape.json", '"dim": 6', '"dim": "6"', ("shape.json",)),
+        ("shape.json", '"n_highway": 2', '"n_highway": 1', ("highways",)),
+        ("shape.json", '"n_highway": 2', '"other": 1', ("n_highway",)),
+        ("shape.json", '"n_layers": 2', '"n_layers": 1', ("layer_1",)),
+        ("shape.json", '"n_layers": 2', '"other": 1', ("n_layers",)),
+        ("shape.json", r'"(word|char)_dim": .', r'"\1_dim": 0', ("words",)),
+        ("shape.json", r'"filters": .*\]\]', '"filters": []', ("filters",)),
     ],
 )  # fmt: skip
-def test_files_that_do_not_fit(folder: Path, file: str, change: Any, parts: tuple[str]) -> None:
-    path = folder / file
-    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+def test_files_that_do_not_fit(
+    folder: Path, file: str, pattern: str, instead: str, parts: tuple[str, ...]
+) -> None:
+    text = (folder / file).read_text(encoding="utf-8")
+    changed = re.sub(pattern, instead, text)
+    assert changed != text
+    (folder / file).write_text(changed, encoding="utf-8")
     with refused(*parts):
         read_many_langs(folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import pytest
 
 from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
@@ -45,7 +46,37 @@ def test_a_model_further_down(tmp_path: Path) -> None:
         read_weights(tmp_path)
 
 
+def test_models_of_two_formats_in_one_folder(tmp_path: Path) -> None:
+    write_bilm(unmixed(OPTIONS), tmp_path)
+    (tmp_path / "token_embedder.pkl").touch()
+    with refused(tmp_path, "token_embedder.pkl", "*.hdf5"):
+        read_weights(tmp_path)
+
+
+def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path) -> None:
+    write_bilm(unmixed(OPTIONS), tmp_path)
+    (tmp_path / "weights.hdf5").rename(tmp_path / "WEIGHTS.HDF5")
+    for handle in (tmp_path, tmp_path / "WEIGHTS.HDF5"):
+        assert read_weights(handle).digest == unmixed(OPTIONS).digest
+
+
+def test_a_softmax_is_not_a_model(tmp_path: Path) -> None:
+    write_bilm(unmixed(OPTIONS), tmp_path)
+    (tmp_path / "weights.hdf5").rename(tmp_path / "softmax.hdf5")
+    with h5py.File(tmp_path / "softmax.hdf5", "w") as file:
+        file["W"] = [[1.0]]
+    with refused(tmp_path / "softmax.hdf5", "no array char_embed"):
+        read_weights(tmp_path / "softmax.hdf5")
+
+
+@pytest.mark.parametrize("name", ["model.tar.xz", "model.7z", "weights"])
+def test_an_archive_of_another_kind(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with refused(tmp_path / name, "nor an archive (.zip, .tar.gz"):
+        read_weights(tmp_path / name)
+
+
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
-    with refused(tmp_path / "model.bin", "neither a folder nor an archive nor weights"):
+    with refused(tmp_path / "model.bin", "neither a folder nor an archive"):
         read_weights(tmp_path / "model.bin")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import unquote
 
 
 @dataclass
@@ -16,6 +17,7 @@ class Served:
     """url: of the folder. breaks: after how many bytes each coming answer breaks off.
 
     asked: the path and the first byte of each request so far. etag: what stands for a file's state.
+    status: of every answer, if not 0. headers: more of them, or others.
     """
 
     url: str
@@ -23,6 +25,7 @@ class Served:
     asked: list[tuple[str, int]] = field(default_factory=list)
     etag: str = '"1"'
     status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def served(folder: Path) -> Iterator[Served]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             own = self.path.partition("?")[0]
-            path = folder / own.lstrip("/")
+            path = folder / unquote(own).rpartition("/")[2]
             if state.status or not path.is_file():
                 self.send_error(state.status or 404)
                 return
@@ -45,8 +48,9 @@ def served(folder: Path) -> Iterator[Served]:
                 self.send_error(416)
                 return
             self.send_response(206 if begin else 200)
-            self.send_header("Content-Length", str(len(data) - begin))
-            self.send_header("ETag", state.etag)
+            sizes = {"Content-Length": str(len(data) - begin), "ETag": state.etag}
+            for name, value in (sizes | state.headers).items():
+                self.send_header(name, value)
             self.end_headers()
             breaks = state.breaks.pop(0) if state.breaks else len(data)
             self.wfile.write(data[begin : begin + breaks])

@@ -12,8 +12,11 @@ import pytest
 from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
 from elmo_beam.elmo.model.costs import lstm_flops, token_flops
+from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.model.options_json import NO_CHARACTERS
 from tests.helpers.command import ROOT, elmo_beam
 from tests.helpers.models import OPTIONS, unmixed
+from tests.helpers.oracle import random_weights
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -76,6 +79,19 @@ def test_a_file_of_weights(tmp_path: Path) -> None:
     (tmp_path / "weights.hdf5").unlink()
     assert described(tmp_path / "b_weights.hdf5")["digest"] == unmixed(OPTIONS).digest
     elmo_beam("models", tmp_path).refuses("a_weights.hdf5", "b_weights.hdf5")
+
+
+def test_a_model_of_words(tmp_path: Path) -> None:
+    """Its token encoder costs nothing."""
+    options = ModelOptions(
+        **NO_CHARACTERS, n_words=3, word_dim=4, lstm_dim=6, projection_dim=4, n_layers=1,
+        cell_clip=3.0, proj_clip=3.0, use_skip_connections=True,
+    )  # fmt: skip
+    write_bilm(random_weights(options), tmp_path)
+    (tmp_path / "vocab.txt").write_text("<S>\n</S>\n<UNK>\n")
+    found = described(tmp_path)
+    assert found["vocabulary"] == "3 words"
+    assert found["cost"].endswith("and 0 FLOP a distinct token")
 
 
 def test_what_is_no_model(tmp_path: Path) -> None:
