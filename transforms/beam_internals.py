@@ -8,18 +8,42 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from apache_beam.io.filesystem import FileSystem
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 from apache_beam.options.value_provider import RuntimeValueProvider
+from apache_beam.utils.retry import Clock
 
 from elmo_beam.elmo.errors import ArgumentError
+from elmo_beam.elmo.process import is_claimed
 
 if TYPE_CHECKING:
     import apache_beam as beam
     from apache_beam.ml.transforms.base import EmbeddingsManager
+
+
+# Amazon's client tries each request again, too, and waits a minute for a connection. "standard" are
+# its own newer defaults, of 3 s.
+AWS = {"AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULTS_MODE": "standard"}
+
+
+def leave_retries_to(is_retried: Callable[[], bool]) -> None:
+    """Where `is_retried` says that somebody tries again, Beam does not: the error goes there.
+
+    Elsewhere Beam waits, for up to nine minutes in all, and calls its filesystem once more.
+    """
+
+    def wait(clock: Clock, seconds: float) -> None:
+        if is_retried():
+            raise  # the error that Beam is handling
+        time.sleep(seconds)
+
+    Clock.sleep = wait
 
 
 def filesystem(path: str) -> FileSystem:
@@ -27,6 +51,9 @@ def filesystem(path: str) -> FileSystem:
 
     FileSystems.set_options would set them for the caller's whole process.
     """
+    if is_claimed():
+        for name, value in AWS.items():
+            os.environ.setdefault(name, value)
     found = FileSystems.get_filesystem(path)
     if FileSystems._pipeline_options or RuntimeValueProvider.runtime_options:
         return found

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from elmo_beam.elmo.errors import UserError
 
 T = TypeVar("T")
 
-WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds between tries
-DEADLINE = 60.0  # seconds after which there is no further try
+WAITS: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between tries
+DEADLINE = 60.0  # seconds after which no further try begins
 
 PASSING = {
     errno.EAGAIN, errno.EBUSY, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET,
@@ -22,26 +23,28 @@ PASSING = {
 LASTING = (ImportError, ValueError, FileNotFoundError, PermissionError, UserError)
 
 
+_trying: ContextVar[bool] = ContextVar("_trying", default=False)
+
+
 def retried(action: Callable[[], T]) -> T:
     """What the action returns; it is tried again after an error that may pass."""
-    for last in tries():
+    began = time.monotonic()
+    for wait in (*WAITS, None):
+        token = _trying.set(True)
         try:
             return action()
         except Exception as error:
-            if last or not may_pass(error):
+            if wait is None or time.monotonic() - began + wait > DEADLINE or not may_pass(error):
                 raise
+            time.sleep(wait)
+        finally:
+            _trying.reset(token)
     raise AssertionError("the last try returns or raises")
 
 
-def tries() -> Iterator[bool]:
-    """One item per try, after its wait: whether it is the last."""
-    began = time.monotonic()
-    for wait in WAITS:
-        yield False
-        time.sleep(wait)
-        if time.monotonic() - began > DEADLINE:
-            break
-    yield True
+def is_retried() -> bool:
+    """Whether `retried` is running what runs here: then nothing below it needs to try again."""
+    return _trying.get()
 
 
 def may_pass(error: Exception) -> bool:

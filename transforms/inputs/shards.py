@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO, TypeVar
 
 from elmo_beam.transforms.files.remote import filesystem, is_remote, open_remote, remote_cause
-from elmo_beam.transforms.files.retry import may_pass, retried, tries
+from elmo_beam.transforms.files.retry import retried
 
 T = TypeVar("T")
 
@@ -141,17 +141,20 @@ class SourceFile(io.RawIOBase):
         super().close()
 
     def _tried(self, action: Callable[[IO[bytes]], T]) -> T:
-        for last in tries():
+        def done() -> T:
             try:
                 if self._file is None:
                     self._file = _opened(self._path)
                     self._file.seek(self._position)
                 return action(self._file)
-            except Exception as error:  # each filesystem raises its own
+            except Exception:
                 self._let_go()
-                if last or not may_pass(error):
-                    raise Unread(remote_cause(error)) from None
-        raise AssertionError("the last try returns or raises")
+                raise
+
+        try:
+            return retried(done)
+        except Exception as error:  # each filesystem raises its own
+            raise Unread(remote_cause(error)) from None
 
     def _let_go(self) -> None:
         file, self._file = self._file, None
