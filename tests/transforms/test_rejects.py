@@ -131,10 +131,10 @@ def test_no_more_than_64_kib_of_a_line_is_kept() -> None:
 
 
 def test_rejects_are_json_whatever_the_line_held() -> None:
-    lines = [b"\xff\x00", b'{"text": 1, "key": "\\ud800\\n"}', b'{"key": {"\\udfff": 1}}']
+    lines = [b"\xff\x00", b'{"text": 1, "key": ["\\ud800\\n"]}', b'{"key": {"\\udfff": 1}}']
     block = normalized(raw_block(lines, shard="/in/a.jsonl"), make_settings(id_field="key"))
     kept = [json.loads(json.dumps(reject)) for reject in block.rejects]
-    assert [r["id"] for r in kept] == [None, "\\ud800\n", '{"\\udfff": 1}']
+    assert [r["id"] for r in kept] == [None, r'["\ud800\n"]', '{"\\udfff": 1}']
 
 
 @pytest.mark.parametrize("shard", ["/in/a.txt", "/in/a.jsonl"])

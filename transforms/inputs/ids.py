@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from elmo_beam.transforms.inputs.lines import Rejected, identity_of
+from elmo_beam.transforms.inputs.lines import Number, Rejected, identity_of, text_or_hex
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 24 * 60 * 60  # seconds
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
 
 Identity = str | None | Rejected
 
@@ -21,17 +31,37 @@ def identities(column: pa.ChunkedArray) -> list[Identity]:
     """Each value as a string, None for null, Rejected for one that has no string of its own.
 
     Dates and times are in ISO, with as many digits as they need, and spans of time as Python writes
-    them, whatever their unit; all else is as in `identity_of`.
+    them, whatever their unit; bytes as in `text_or_hex`; all else as JSON. It is the same inside
+    lists, maps (lists of pairs) and structs (objects).
     """
-    return [identity for chunk in column.chunks for identity in _identities(chunk)]
+    try:
+        return [_identity(value) for chunk in column.chunks for value in _values(chunk)]
+    except RecursionError:  # lists in lists deeper than Python can follow
+        return [Rejected("bad_id")] * len(column)
 
 
-def _identities(values: pa.Array) -> list[Identity]:
+def _identity(value: Any) -> Identity:
+    try:
+        return value if isinstance(value, Rejected) else identity_of(value)
+    except Rejected as rejection:
+        return rejection
+
+
+def _values(values: pa.Array) -> list[Any]:
+    """Each value as `as_json` takes it."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return _identities(values.dictionary.take(values.indices))
+        return _values(values.dictionary.take(values.indices))
     if pa.types.is_run_end_encoded(kind):
-        return _identities(pc.run_end_decode(values))
+        return _values(pc.run_end_decode(values))
+    if isinstance(values, pa.ExtensionArray) and pa.types.is_nested(values.storage.type):
+        return _values(values.storage)
+    if pa.types.is_struct(kind):
+        return _objects(values)
+    if pa.types.is_map(kind):
+        return [None if each.values is None else _pairs(each.values) for each in values]
+    if any(is_list(kind) for is_list in LISTS):
+        return [None if each.values is None else _values(each.values) for each in values]
     if pa.types.is_date(kind):
         days = values.cast(pa.date32()).cast(pa.int32())
         return [None if day is None else _moment(day * DAY)[:-9] for day in days.to_pylist()]
@@ -42,16 +72,37 @@ def _identities(values: pa.Array) -> list[Identity]:
         return [_time(*part) if part else None for part in _split(values)]
     if pa.types.is_duration(kind):
         return [_duration(*part) if part else None for part in _split(values)]
-    return [_identity(value) for value in values]
+    return [_value(value) for value in values]
 
 
-def _identity(value: pa.Scalar) -> Identity:
+def _pairs(entries: pa.StructArray) -> list[Any]:
+    """A map's entries, each a list of its key and its value."""
+    return list(map(list, zip(*map(_values, entries.flatten()), strict=True)))
+
+
+def _objects(values: pa.StructArray) -> list[Any]:
+    """Structs as objects; no object has two fields of one name."""
+    names = [field.name for field in values.type]
+    if len(set(names)) < len(names):
+        return [Rejected("bad_id") if valid else None for valid in values.is_valid().to_pylist()]
+    columns = map(_values, values.flatten())
+    rows = zip(*columns, strict=True) if names else [()] * len(values)
+    return [
+        dict(zip(names, row, strict=True)) if valid else None
+        for row, valid in zip(rows, values.is_valid().to_pylist(), strict=True)
+    ]
+
+
+def _value(scalar: pa.Scalar) -> Any:
     try:
-        return identity_of(value.as_py())
-    except Rejected as rejection:
-        return rejection
-    except Exception:  # text that is not UTF-8, a date beyond Python's inside a list, …
+        value = scalar.as_py()
+    except Exception:  # text that is not UTF-8, …
         return Rejected("bad_id")
+    if isinstance(value, bytes):
+        return text_or_hex(value)
+    if isinstance(value, Decimal):
+        return Number(str(value))
+    return value if isinstance(value, str | bool | int | float | None) else str(value)
 
 
 def _split(values: pa.Array) -> list[tuple[int, str] | None]:

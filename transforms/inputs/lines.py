@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,26 +53,50 @@ def decoded(raw: bytes | None) -> str:
         raise Rejected("invalid_utf8") from None
 
 
-def identity_of(value: Any) -> str | None:
-    r"""An id as a string: text as it is, JSON's other values as JSON writes them, dates in ISO.
+@dataclass(frozen=True)
+class Number:
+    """A number by its digits, of which Python refuses some and rounds others."""
 
-    Half of a surrogate pair becomes `\ud800`, as in JSON. Bytes are text if they are UTF-8, else
-    `\x` and hexadecimal digits, as are those that begin with `\x`, so that no two have the same
-    string. Raises Rejected for lists in lists deeper than Python can follow.
+    digits: str
+
+
+def identity_of(value: Any) -> str | None:
+    """An id as a string: text as it is, all else as `as_json`; None for None.
+
+    Raises Rejected for text with half of a surrogate pair, which has no UTF-8, and for lists in
+    lists deeper than Python can follow.
     """
     if value is None:
         return None
-    if isinstance(value, bytes):
-        return _text_or_hex(value)
-    if isinstance(value, bool | int | float | list | dict):
-        try:
-            value = json.dumps(value, ensure_ascii=False, default=str)
-        except RecursionError:
-            raise Rejected("bad_id") from None
-    return str(value).encode("utf-8", "backslashreplace").decode()
+    try:
+        if isinstance(value, str):
+            value.encode("utf-8")
+            return value
+        return as_json(value).encode("utf-8", "backslashreplace").decode()
+    except (UnicodeEncodeError, RecursionError):
+        raise Rejected("bad_id") from None
 
 
-def _text_or_hex(value: bytes) -> str:
+def as_json(value: Any) -> str:
+    """A value as JSON writes it; raises a Rejected that is in it."""
+    if isinstance(value, Rejected):
+        raise Rejected(value.reason)
+    if isinstance(value, Number):
+        return value.digits
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_json, value))}]"
+    if isinstance(value, dict):
+        names = map(as_json, value)
+        pairs = zip(names, map(as_json, value.values()), strict=True)
+        return f"{{{', '.join(map(': '.join, pairs))}}}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def text_or_hex(value: bytes) -> str:
+    r"""Bytes that are UTF-8 as text, others as `\x` and hexadecimal digits.
+
+    So are those that begin with `\x`, so that no two have the same string.
+    """
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
