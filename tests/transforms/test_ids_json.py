@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elmo_beam.transforms.inputs.jsonl import check_objects
 from elmo_beam.transforms.inputs.lines import Rejected, identity_of
+from elmo_beam.transforms.inputs.shards import Damaged
 from tests.helpers.blocks import make_settings, normalized, raw_block, rows_of
 
 
@@ -26,6 +28,21 @@ def test_ids_of_json_are_as_json_writes_them() -> None:
     ids = ['"k"', "null", "17", "1.0", "true", '{"a": [1, null]}', "1" * 4000, "-0.0", "1e400"]
     found = ["k", None, "17", "1.0", "true", '{"a": [1, null]}', "1" * 4000, "-0.0", "Infinity"]
     assert json_ids(*ids) == (found, {})
+
+
+def test_an_integer_of_any_length_is_valid_json_and_an_id() -> None:
+    long = "9" * 5000
+    assert json_ids(long, f"-{long}", f'[{long}, {{"a": {long}}}]') == (
+        [long, f"-{long}", f'[{long}, {{"a": {long}}}]'],
+        {},
+    )
+    lines = [b'{"text": "word", "other": %s}' % long.encode(), b'{"text": %s}' % long.encode()]
+    block = normalized(raw_block(lines, shard="/in/a.jsonl"), make_settings())
+    assert [row["text"] for row in rows_of(block)] == ["word"]
+    assert block.rejected == {"not_a_string": 1}
+    check_objects(b"\n".join(lines))
+    with pytest.raises(Damaged, match="one JSON document"):
+        check_objects(b'{"a": %s,\n"text": "word"}' % long.encode())
 
 
 def test_half_of_a_surrogate_pair_is_no_id_but_may_be_in_json() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
+from typing import Any
 
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import InputFormat
-from elmo_beam.transforms.inputs.lines import Rejected, decoded, identity_of
+from elmo_beam.transforms.inputs.lines import Number, Rejected, decoded, identity_of
 from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import Damaged, Shard
 from elmo_beam.transforms.inputs.text import BOM, cut_lines, read_lines
@@ -39,11 +40,16 @@ def check_objects(head: bytes) -> None:
         )
 
 
+def parsed(text: str | bytes) -> Any:
+    """A JSON document, integers as Number: Python refuses those of more than 4,300 digits."""
+    return json.loads(text, parse_int=Number)
+
+
 def _goes_on(line: bytes) -> bool:
     """Whether JSON begins in a line but does not end there."""
     text = line.decode("utf-8", "replace")
     try:
-        json.loads(text)
+        parsed(text)
     except json.JSONDecodeError as error:
         return error.pos >= len(text)
     except (ValueError, RecursionError):
@@ -53,7 +59,7 @@ def _goes_on(line: bytes) -> bool:
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(parsed(line), dict)
     except (ValueError, RecursionError):
         return False
 
@@ -64,7 +70,7 @@ def parse_object(raw: bytes | None, settings: Settings) -> tuple[str, str | None
     if not line.strip():
         return "", None
     try:
-        document = json.loads(line)
+        document = parsed(line)
     except (ValueError, RecursionError):
         raise Rejected("not_json") from None
     if not isinstance(document, dict):
