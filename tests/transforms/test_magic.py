@@ -48,6 +48,19 @@ def tar(form: int) -> bytes:
     return sink.getvalue()
 
 
+def oldest_tar() -> bytes:
+    """As UNIX's 7th edition wrote it: nothing after the link's name but the text."""
+    archive = bytearray(tar(tarfile.USTAR_FORMAT))
+    archive[257:512] = bytes(255)
+    archive[148:156] = b" " * 8
+    archive[148:156] = b"%06o\0 " % sum(archive[:512])
+    return bytes(archive)
+
+
+def cpio(header: bytes) -> bytes:
+    return header + b"a.txt\0" + TEXT + b"TRAILER!!!\0"
+
+
 def zipped(method: int) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", method) as archive:
@@ -98,6 +111,19 @@ SKIPPABLE = b"\x5a\x2a\x4d\x18\x01\0\0\0x"
 NOT_TEXT: list[tuple[str, bytes | Callable[[Path], bytes]]] = [
     *(("tar archive", tar(form)) for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT)),
     ("tar archive", tar(tarfile.PAX_FORMAT)),
+    ("tar archive", oldest_tar()),
+    ("ar archive", b"!<arch>\n%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"a/", 0, 0, 0, 33188, 9) + TEXT),
+    ("ar archive", b"!<thin>\n"),
+    *(("cpio archive", cpio(magic + b"0000000A" * 13)) for magic in (b"070701", b"070702")),
+    ("cpio archive", cpio(b"070707" + b"000012" * 11 + b"0007")),
+    (
+        "cpio archive",
+        cpio(struct.pack("<13H", 0o070707, *range(1, 10), 6, *divmod(len(TEXT), 1 << 16))),
+    ),
+    (
+        "cpio archive",
+        cpio(struct.pack(">13H", 0o070707, *range(1, 10), 6, *divmod(len(TEXT), 1 << 16))),
+    ),
     *(("zip archive", zipped(method)) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)),
     ("zip archive", b"PK\x05\x06" + bytes(18)),
     ("gzip data, whose name must end in .gz", gzip.compress(TEXT)),
@@ -173,6 +199,7 @@ BEGINNINGS = (
     "PK", "BZh", "BZh9", "Obj", "ORC", "ORC\n", "SQLite format 3", "%PDF-1.4", "%PDF", "7z", "Rar!",
     "PAR1", "PAR1\n", "GIF89a", "ARROW1", "FEA1", "LZIP", "P*M", "(µ", "\x1f\x1f", "", "x" * 257,
     "x" * 257 + "ustar", "x" * 257 + "ustar  ", "\ufeff", "ÿþ", "þÿ", "ELF", "IHDR", "JFIF",
+    "!<arch>", "070701", "070707 is a number", "0707070", "q\u01f1",
 )  # fmt: skip
 
 
@@ -185,6 +212,15 @@ def test_text_of_any_beginning_is_text(beginning: str, rest: str) -> None:
         check_text(data[:size])
     check_text(data + b"\n")
     check_text(b"\n" + data)
+
+
+def test_text_with_a_number_where_tar_has_its_checksum_is_text() -> None:
+    """Without a NUL, or with the sum of other bytes."""
+    line = bytearray(b"word " * 110)
+    line[148:156] = b" " * 8
+    line[148:156] = b"%06o  " % sum(line[:512])
+    check_text(bytes(line))
+    check_text((b"000123 " * 73 + b"\0\n") + b"a line\n" * 100)
 
 
 def test_some_nuls_make_no_text_binary() -> None:

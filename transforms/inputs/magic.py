@@ -27,6 +27,9 @@ MAGIC = {
     rb"LZIP\x01": f"lzip data, {PACK}",
     rb"\x1f[\x9d\xa0]": f"data of compress (.Z), {PACK}",
     rb"(?s:.{257})ustar(\0|  \0)": f"a tar archive, {UNPACK}",
+    rb"!<(arch|thin)>\n": f"an ar archive, {UNPACK}",
+    rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}": f"a cpio archive, {UNPACK}",
+    rb"\xc7\x71(?s:.{19})\0|\x71\xc7(?s:.{18})\0": f"a cpio archive, {UNPACK}",
     rb"PK(\x03\x04|\x05\x06|\x07\x08)": f"a zip archive (as are .docx, .xlsx and .npz), {UNPACK}",
     rb"7z\xbc\xaf\x27\x1c": f"a 7z archive, {UNPACK}",
     rb"Rar!\x1a\x07": f"a rar archive, {UNPACK}",
@@ -42,6 +45,8 @@ MAGIC = {
     rb"\x93NUMPY": f"a NumPy array, {WRITE}",
     rb"\x80[\x02-\x05]": f"a Python pickle, {WRITE}",
 }
+TAR_BLOCK = 512  # bytes
+TAR_CHECKSUM = slice(148, 156)
 ENCODINGS = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 
 
@@ -51,8 +56,22 @@ def check_text(head: bytes) -> None:
     for magic, name in MAGIC.items():
         if re.match(magic, head):
             raise Damaged(f"is not UTF-8 text: it is {name}")
+    if _is_tar(head):
+        raise Damaged(f"is not UTF-8 text: it is a tar archive, {UNPACK}")
     if _full_of_nuls(head):
         raise Damaged(f"is not UTF-8 text: it is {_encoding(head) or 'binary data'}")
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether a tar header's checksum is right: the first archives have nothing else to tell them.
+
+    It is the sum of the header's bytes, its own taken as spaces, in octal digits.
+    """
+    header = head[:TAR_BLOCK]
+    digits = header[TAR_CHECKSUM].strip(b" \0")
+    if len(header) < TAR_BLOCK or 0 not in header or not re.fullmatch(rb"[0-7]+", digits):
+        return False
+    return int(digits, 8) == sum(header) - sum(header[TAR_CHECKSUM]) + 8 * ord(" ")
 
 
 def _full_of_nuls(head: bytes) -> bool:
