@@ -24,6 +24,7 @@ FILTERS = {
     h5py.h5z.FILTER_FLETCHER32,
 }
 MOST_COMPRESSED = 1100  # times: deflate's limit is 1032
+MOST_CHUNK = 1 << 20  # bytes of a chunk that is larger than its dataset: the most that h5py guesses
 
 
 @contextmanager
@@ -77,6 +78,8 @@ def _not_plain(found: h5py.Dataset | h5py.Group) -> str | None:
         return "empty"
     held = found.id.get_storage_size() * (MOST_COMPRESSED if filters else 1)
     chunk = math.prod(found.chunks or ()) * found.dtype.itemsize  # is read as a whole
+    if chunk > max(found.nbytes, MOST_CHUNK):
+        return f"it has {found.nbytes:,} bytes, its chunk {chunk:,}"
     if max(found.nbytes, chunk) > held:
         return f"it declares {found.nbytes:,} bytes, which the file does not hold"
     return None

@@ -100,6 +100,14 @@ def huge_chunk(file: h5py.File, array: np.ndarray) -> None:
     data.resize(array.shape)
 
 
+def large_chunk_that_is_there(file: h5py.File, array: np.ndarray) -> None:
+    """16 MiB, compressed a thousand times, for 80 bytes."""
+    storage = {"compression": "gzip", "compression_opts": 9, "maxshape": (None, None)}
+    data = file.create_dataset(NAME, (1 << 11, 1 << 11), "f4", chunks=(1 << 11, 1 << 11), **storage)
+    data[...] = 0.0
+    data.resize(array.shape)
+
+
 def compressed_twice(file: h5py.File, array: np.ndarray) -> None:
     filters = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     filters.set_chunk(array.shape)
@@ -121,6 +129,7 @@ NOT_PLAIN = (
     no_values,
     never_written,
     huge_chunk,
+    large_chunk_that_is_there,
     compressed_twice,
 )
 
@@ -141,6 +150,7 @@ def test_only_plain_datasets_of_the_file_itself_are_weights(
         {"compression": "gzip", "shuffle": True, "fletcher32": True},
         {"compression": "lzf"},
         {"maxshape": (None, None)},
+        {"maxshape": (None, None), "chunks": (1 << 9, 1 << 9)},
         {"dtype": "f8"},
     ],
     ids=str,
