@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import NoReturn
 
 from elmo_beam import __version__
-from elmo_beam.elmo.errors import ArgumentError, UserError, memory_error
+from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of, memory_error
 from elmo_beam.elmo.process import claim_process
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.terminal.command import Command
-from elmo_beam.pipeline.terminal.console import complain, prepare
+from elmo_beam.pipeline.terminal.console import complain, lost_output, prepare
 from elmo_beam.pipeline.terminal.flag_types import Parser, nearest
 from elmo_beam.pipeline.terminal.stopping import Stopper, leave
 
@@ -33,7 +33,13 @@ def run(argv: list[str]) -> int:
     claim_process()
     prepare()
     with Stopper() as stop:
-        return _run_command(argv, stop)
+        code = _run_command(argv, stop)
+    if lost := lost_output():
+        complain(
+            f"cannot write standard output ({cause_of(lost)}): send it elsewhere, run it again"
+        )
+        return code or 1
+    return code
 
 
 def _run_command(argv: list[str], stop: Stopper) -> int:

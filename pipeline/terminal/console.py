@@ -8,6 +8,7 @@ line of its own.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import sys
@@ -17,9 +18,13 @@ CLEAR_LINE = "\r\x1b[K"  # on a terminal
 # halves of surrogate pairs, which have no bytes in any encoding.
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_lost: OSError | None = None  # what kept a line from standard output
+
 
 def prepare() -> None:
     """Open the streams that are closed, and let a narrow encoding replace what it cannot say."""
+    global _lost
+    _lost = None
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # The lowest free descriptor is the stream's own. It is taken, here and in processes
@@ -38,13 +43,27 @@ def printable(text: str) -> str:
 
 
 def say(*lines: str) -> None:
-    """Print lines to standard output; if nobody can read it, the command continues."""
+    """Print lines to standard output; if they are lost, the command continues."""
+    global _lost
     for line in lines:
         try:
             print(printable(line), flush=True)
-        except OSError:  # as in `elmo-beam inspect DIR | head`
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):  # as in `elmo-beam inspect DIR | head`
+                _lost = error
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def lost_output() -> OSError | None:
+    """What kept lines from standard output, if anything did but a reader who had left."""
+    try:
+        os.close(os.dup(sys.stdout.fileno()))  # some filesystems tell only now
+    except (AttributeError, ValueError, io.UnsupportedOperation):
+        return _lost  # it is no file
+    except OSError as error:
+        return _lost or error
+    return _lost
 
 
 def complain(text: str) -> None:
