@@ -6,6 +6,7 @@ of that name.
 
 from __future__ import annotations
 
+import errno
 import re
 
 
@@ -37,6 +38,13 @@ def memory_error(error: BaseException) -> UserError | None:
         f"out of memory ({cause}): free some, or raise the limit of this process (ulimit -v, or "
         "its container's)"
     )
+
+
+def writing_remedy(error: OSError, otherwise: str) -> str:
+    """What to do where a file cannot be written: `otherwise`, unless no file may be so large."""
+    if error.errno == errno.EFBIG:
+        return "raise the limit on the size of a file (ulimit -f, or the filesystem's)"
+    return otherwise
 
 
 def cause_of(error: BaseException) -> str:

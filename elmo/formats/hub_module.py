@@ -21,6 +21,7 @@ from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.elmo.formats.checkpoint import Checkpoint
 from elmo_beam.elmo.formats.hub_graph import SIGNATURE, TokensSignature, cannot_run, variant_of
 from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
+from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, checked_options
 from elmo_beam.elmo.model.outputs import (
     SENTENCE_OUTPUT,
@@ -104,6 +105,7 @@ def read_module(
 
 def read_unchecked(folder: Path, options: ModelOptions | None = None) -> Weights:
     """Weights from a module's checkpoint; without options, what no array tells is google/elmo's."""
+    check_regular(folder / "saved_model.pb")
     checkpoint = Checkpoint(folder / "variables" / "variables")
     keys = {
         _published_name(key): key

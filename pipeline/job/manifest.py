@@ -99,13 +99,16 @@ def problems(state: RunState) -> list[str]:
             found.append(damage_line(shard.path, shard.plan.damaged))
         elif not shard.complete:
             missing = len(shard.plan.blocks) - len(shard.done)
+            unread = f"cannot read {shard.path} ({shard.plan.unread})"
             if shard.plan.unread is None:
                 what = f"{counted(missing, 'block')} of {shard.path} left to do"
-            elif shard.plan.good:
-                left = f"{missing} of {counted(len(shard.plan.blocks), 'block')} left to do"
-                what = f"cannot read {shard.path} ({shard.plan.unread}), {left}"
+            elif not shard.plan.good:
+                what = f"{unread}, nothing of it is embedded"
+            elif missing:
+                blocks = counted(len(shard.plan.blocks), "block")
+                what = f"{unread}, {missing} of {blocks} left to do"
             else:
-                what = f"cannot read {shard.path} ({shard.plan.unread}), nothing of it is embedded"
+                what = f"{unread}, which was embedded before"
             found.append(f"unfinished: {what}: the same command continues")
     return found
 

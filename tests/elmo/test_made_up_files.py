@@ -116,6 +116,14 @@ def test_a_modules_graph_that_is_not_regular_is_not_opened(
         HubModule(folder, OPTIONS)
 
 
+def test_a_modules_graph_that_is_not_regular_is_named_before_what_else_is_missing(
+    tmp_path: Path,
+) -> None:
+    fifo(tmp_path / "saved_model.pb")
+    with refused(tmp_path / "saved_model.pb", "not a regular file"):
+        read_weights(tmp_path)
+
+
 def test_a_modules_variables_are_not_looked_for_elsewhere(tmp_path: Path) -> None:
     """TensorFlow's load_checkpoint would follow the path in a file named `checkpoint`."""
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "elsewhere"))

@@ -129,7 +129,7 @@ def test_a_link_to_nowhere_now_costs_none_of_its_parts(job: Job) -> None:
     job.embed().succeeds()
     before = files_of(job.out / "parts")
     target.rename(job.folder / "elsewhere.txt")  # as if its disk were not mounted
-    job.embed().refuses("a.txt")
+    job.embed().refuses("a.txt (No such file or directory), which was embedded before: the same")
     assert files_of(job.out / "parts") == before
     (job.folder / "elsewhere.txt").rename(target)
     job.embed().succeeds()

@@ -135,6 +135,8 @@ NOT_TEXT: list[tuple[str, bytes | Callable[[Path], bytes]]] = [
     ("binary data", zlib.compress(random.Random(1).randbytes(5000))),
     ("lz4 data", written(lz4)),
     ("snappy data", b"\xff\x06\x00\x00sNaPpY\x01\x09\x00\x00abcd\n"),
+    ("lzo data", b"\x89LZO\0\r\n\x1a\n\x10\x40\x20\xa0"),
+    ("lzo data", b"\x89LZO\0\r\n\x1a\n"),
     ("7z archive", b"7z\xbc\xaf\x27\x1c\x00\x04"),
     ("rar archive", b"Rar!\x1a\x07\x01\x00"),
     ("PDF", PDF),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from elmo_beam.elmo.errors import UserError
 from elmo_beam.transforms.accounts import is_done
 from elmo_beam.transforms.files import remote, storage
 from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.expand import expand_inputs
 from elmo_beam.transforms.inputs.shards import Shard, stat_shard
@@ -87,6 +89,16 @@ def test_a_file_that_was_not_finished_never_appears(root: str) -> None:
         Path(temporary).write_bytes(b"half")
         raise OSError(28, "No space left on device")
     assert storage.read_bytes(path) == b"before"
+
+
+def test_a_limit_on_the_size_of_files_is_named_and_not_a_lack_of_space(root: str) -> None:
+    too_large = OSError(errno.EFBIG, "File too large")
+    explained = "(File too large): raise the limit on the size of a file (ulimit -f"
+    path = storage.join(root, "a")
+    with refused("cannot write", explained), storage.new_file(root, path):
+        raise too_large
+    with refused("temporary files in", explained), temporary_errors_explained():
+        raise too_large
 
 
 def test_an_upload_that_breaks_is_explained_in_one_line(root: str) -> None:

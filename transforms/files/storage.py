@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.errors import UserError, cause_of, writing_remedy
 from elmo_beam.transforms.files.remote import (
     delete_remote,
     download,
@@ -184,9 +184,9 @@ def new_file(root: str, path: str) -> Iterator[str]:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             os.replace(temporary, path)
     except OSError as error:
+        remedy = writing_remedy(error, "free some space or grant the right to write")
         raise UserError(
-            f"cannot write {where} ({cause_of(error)}): free some space or grant the right "
-            "to write, then run the same command again"
+            f"cannot write {where} ({cause_of(error)}): {remedy}, then run the same command again"
         ) from None
     finally:
         with contextlib.suppress(OSError):  # its cause must not hide the one above

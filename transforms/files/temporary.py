@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from elmo_beam.elmo.errors import UserError, cause_of, memory_error
+from elmo_beam.elmo.errors import UserError, cause_of, memory_error, writing_remedy
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def temporary_errors_explained() -> Iterator[None]:
         if memory_error(error):
             raise
         folder = tempfile.tempdir or os.environ.get("TMPDIR", "/tmp")
+        remedy = writing_remedy(error, "free some space, or name another folder in TMPDIR")
         raise UserError(
-            f"cannot write temporary files in {folder} ({cause_of(error)}): free some space, or "
-            "name another folder in TMPDIR"
+            f"cannot write temporary files in {folder} ({cause_of(error)}): {remedy}"
         ) from None

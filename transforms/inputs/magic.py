@@ -25,6 +25,7 @@ MAGIC = {
     rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18": f"lz4 data, {PACK}",
     rb"\xff\x06\0\0sNaPpY": f"snappy data, {PACK}",
     rb"LZIP\x01": f"lzip data, {PACK}",
+    rb"\x89LZO\0\r\n\x1a\n": f"lzo data, {PACK}",
     rb"\x1f[\x9d\xa0]": f"data of compress (.Z), {PACK}",
     rb"(?s:.{257})ustar(\0|  \0)": f"a tar archive, {UNPACK}",
     rb"!<(arch|thin)>\n": f"an ar archive, {UNPACK}",
