@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from apache_beam.io.filesystem import FileSystem
@@ -20,7 +21,6 @@ from apache_beam.utils.retry import Clock
 
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.process import is_claimed
-from elmo_beam.transforms.files.retry import is_retried
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 AWS = {"AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULTS_MODE": "standard"}
 
 
-def _wait(clock: Clock, seconds: float) -> None:
-    """How Beam waits, for up to nine minutes, before it calls a filesystem again.
+def leave_retries_to(is_retried: Callable[[], bool]) -> None:
+    """Where `is_retried` says that somebody tries again, Beam does not: the error goes there.
 
-    Within `retried`, which does the same for a minute, the error goes there at once.
+    Elsewhere Beam waits, for up to nine minutes in all, and calls its filesystem once more.
     """
-    if is_retried():
-        raise  # the error that Beam is handling
-    time.sleep(seconds)
 
+    def wait(clock: Clock, seconds: float) -> None:
+        if is_retried():
+            raise  # the error that Beam is handling
+        time.sleep(seconds)
 
-Clock.sleep = _wait
+    Clock.sleep = wait
 
 
 def filesystem(path: str) -> FileSystem:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.transforms.files.retry import may_pass, retried, root_of
+from elmo_beam.transforms.files.retry import is_retried, may_pass, retried, root_of
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ def filesystem(path: str) -> Any:
     """Beam's filesystem for a URL. Beam is imported only where something is remote."""
     from elmo_beam.transforms import beam_internals
 
+    beam_internals.leave_retries_to(is_retried)
     return beam_internals.filesystem(path)
 
 
