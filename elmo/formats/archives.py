@@ -18,7 +18,7 @@ from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.elmo.formats.cache import cached, sha256_of
 from elmo_beam.elmo.formats.registry import models_below
 from elmo_beam.elmo.formats.regular_files import check_regular
-from elmo_beam.elmo.wording import listed
+from elmo_beam.elmo.wording import counted, listed
 
 ZIPS, TARS = (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar")
 ARCHIVES = (*ZIPS, *TARS)
@@ -68,7 +68,7 @@ def _unpack(archive: Path, folder: Path) -> None:
             path = folder / _safe(name)
             files += 1
             if files > MOST_FILES:
-                raise ValueError(f"it has more than {MOST_FILES:,} files")
+                raise ValueError(f"it has more than {counted(MOST_FILES, 'file')}")
             if not is_known(name):
                 continue
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

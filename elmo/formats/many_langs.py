@@ -64,8 +64,8 @@ def read_many_langs(folder: Path) -> Weights:
     for file, n, table in (("word.dic", n_words, WORDS), ("char.dic", n_characters, CHARACTERS)):
         if n and table in embedder.shapes and embedder.shapes[table][:1] != (n,):
             raise UserError(
-                f"{folder / file} has {n:,} tokens, and their table in token_embedder.pkl "
-                f"{embedder.shapes[table][0]:,} rows: the files are not from the same model"
+                f"{folder / file} has {counted(n, 'token')}, and their table in token_embedder.pkl "
+                f"{counted(embedder.shapes[table][0], 'row')}: they are not from the same model"
             )
     arrays = _token_arrays(options, embedder, folder) | _lstm_arrays(options, encoder, folder)
     return checked_weights(options, arrays, str(folder), Lexicon(words, characters))

@@ -113,7 +113,8 @@ def _words(forecast: Forecast, settings: Settings) -> Iterator[tuple[str, str]]:
     passed = counted(forecast.passed_sentences, "sentence")
     yield "passed over", f"{counted(forecast.passed_over, 'line')}, {passed} in all"
     found = len(forecast.uses)
-    yield "occurrences", f"{forecast.uses.total():,} of {found:,} of {len(settings.words):,} words"
+    words = counted(len(settings.words), "word")
+    yield "occurrences", f"{forecast.uses.total():,} of {found:,} of {words}"
     never = [word for i, word in enumerate(settings.words) if i not in forecast.uses]
     if never:
         yield "never found", listed(never, most=20)

@@ -100,10 +100,7 @@ def test_amazons_client_is_patient_once_only_in_a_process_of_ours(nobody: str) -
 
 
 def test_beam_waits_as_ever_where_nobody_else_tries_again(waits: list[float]) -> None:
-<<<<<<< HEAD
-=======
     beam_internals.leave_retries_to(is_retried)
->>>>>>> w-f18b
     tries: list[bool] = []
 
     @with_exponential_backoff(num_retries=2, initial_delay_secs=7, fuzz=False)
