@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.formats.archives import is_archive, is_known
-from elmo_beam.elmo.formats.cache import cached
+from elmo_beam.elmo.files.archives import is_archive, is_known
+from elmo_beam.elmo.files.cache import cached
 from elmo_beam.elmo.formats.registry import WEIGHTS
 from elmo_beam.transforms.files.remote import download, is_remote, remote
 

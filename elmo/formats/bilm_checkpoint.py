@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.files.checkpoint import Checkpoint
 from elmo_beam.elmo.formats.bilm_files import read_arrays, read_lexicon, read_options
-from elmo_beam.elmo.formats.checkpoint import Checkpoint
 from elmo_beam.elmo.formats.model_format import ModelFormat
 from elmo_beam.elmo.model.weights import Weights
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
+from elmo_beam.elmo.files.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.model.characters import BOUNDARIES
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.options_json import parse_options

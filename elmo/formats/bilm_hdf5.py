@@ -17,6 +17,8 @@ import h5py
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.files.plain_hdf5 import plain_datasets
+from elmo_beam.elmo.files.regular_files import check_regular
 from elmo_beam.elmo.formats.bilm_files import (
     read_arrays,
     read_lexicon,
@@ -24,9 +26,7 @@ from elmo_beam.elmo.formats.bilm_files import (
     single_name,
 )
 from elmo_beam.elmo.formats.model_format import ModelFormat
-from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
 from elmo_beam.elmo.formats.registry import NO_WEIGHTS, WEIGHTS
-from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.elmo.wording import listed

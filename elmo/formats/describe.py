@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.files.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.formats.registry import format_of
-from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.model.costs import lstm_flops, token_flops
 from elmo_beam.elmo.model.options import MANY_LANGS, ModelOptions
 from elmo_beam.elmo.model.outputs import output_dim, output_names

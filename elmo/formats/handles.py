@@ -12,9 +12,10 @@ from elmo_beam.elmo.arguments import check_bool, check_count, path_text
 from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import ArgumentError, UserError
-from elmo_beam.elmo.formats.archives import ARCHIVES, is_archive, unpacked
-from elmo_beam.elmo.formats.registry import WEIGHTS, format_of
+from elmo_beam.elmo.files.archives import ARCHIVES, is_archive, unpacked
+from elmo_beam.elmo.formats.registry import WEIGHTS, format_of, models_below
 from elmo_beam.elmo.model.options import ModelOptions
+from elmo_beam.elmo.wording import listed
 
 if TYPE_CHECKING:  # they import NumPy and TensorFlow, which --help must not wait for
     from elmo_beam.elmo.encoder.encoder import Encoder
@@ -43,7 +44,7 @@ def model_place(handle: StrPath) -> Path:
     if place.is_dir() or (place.suffix.lower() in WEIGHTS and place.exists()):
         return place
     if is_archive(place.name) and place.exists():
-        return unpacked(place)
+        return _model_in(place)
     if place.exists():
         raise UserError(
             f"model {handle} is neither a folder nor an archive ({', '.join(ARCHIVES)}) nor "
@@ -68,12 +69,34 @@ def _fetched(url: str) -> Path:
         )
     name = path.partition("#")[0].partition("?")[0].rpartition("/")[2]
     if (is_archive(name) or name.lower().endswith(WEIGHTS)) and not _in_hub_cache(url):
-        from elmo_beam.elmo.formats.download import fetched_archive, fetched_weights
+        from elmo_beam.elmo.files.download import fetched, fetched_weights
 
-        return fetched_archive(url) if is_archive(name) else fetched_weights(url)
+        if not is_archive(name):
+            return fetched_weights(url)
+        archive = fetched(url)
+        try:
+            return _model_in(archive)
+        except UserError as error:
+            archive.unlink(missing_ok=True)  # what is there the next time may be better
+            raise UserError(f"{url} gives no model: {error}") from None
     from elmo_beam.elmo.formats.hub_module import resolve_module
 
     return resolve_module(url)
+
+
+def _model_in(archive: Path) -> Path:
+    """The folder of the one model in an archive; UserError if there is none, or several."""
+    folder = unpacked(archive)
+    models = models_below(folder)
+    if len(models) == 1:
+        return models[0]
+    if not models:
+        raise UserError(f"archive {archive} holds no ELMo that elmo-beam knows: check what it is")
+    names = [str(model.relative_to(folder)) for model in models]
+    raise UserError(
+        f"archive {archive} holds several models ({listed(names)}): name one of them, as "
+        f"`--model {models[0]}`"
+    )
 
 
 def _in_hub_cache(url: str) -> bool:

@@ -17,9 +17,9 @@ from google.protobuf.message import DecodeError
 
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.checkpoint import Checkpoint
+from elmo_beam.elmo.files.checkpoint import Checkpoint
+from elmo_beam.elmo.files.regular_files import read_regular
 from elmo_beam.elmo.formats.hub_ops import HARMLESS
-from elmo_beam.elmo.formats.regular_files import read_regular
 from elmo_beam.elmo.model.options import MAX_PARAMETERS
 
 MOST_BYTES = 1 << 28  # of a saved_model.pb

@@ -18,10 +18,10 @@ from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.node_vectors import sentence_means
 from elmo_beam.elmo.encoder.passes import Encoded, in_order
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.checkpoint import Checkpoint
+from elmo_beam.elmo.files.checkpoint import Checkpoint
+from elmo_beam.elmo.files.regular_files import check_regular
 from elmo_beam.elmo.formats.hub_graph import SIGNATURE, TokensSignature, cannot_run, variant_of
 from elmo_beam.elmo.formats.model_format import ModelFormat, OwnEncoder
-from elmo_beam.elmo.formats.regular_files import check_regular
 from elmo_beam.elmo.model.options import N_CHARACTERS, ModelOptions, checked_options
 from elmo_beam.elmo.model.outputs import (
     SENTENCE_OUTPUT,

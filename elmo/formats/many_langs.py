@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.files.regular_files import MOST_OPTIONS, read_regular
+from elmo_beam.elmo.files.torch_file import TorchFile
 from elmo_beam.elmo.formats.model_format import ModelFormat
-from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
-from elmo_beam.elmo.formats.torch_file import TorchFile
 from elmo_beam.elmo.model import token_ids as names
 from elmo_beam.elmo.model.options import FORGET_BIAS, ModelOptions, cell_name
 from elmo_beam.elmo.model.options_json import parse_options

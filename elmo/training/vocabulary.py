@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.plain_hdf5 import plain_datasets
-from elmo_beam.elmo.formats.regular_files import read_regular
+from elmo_beam.elmo.files.plain_hdf5 import plain_datasets
+from elmo_beam.elmo.files.regular_files import read_regular
 from elmo_beam.elmo.model.characters import BOUNDARIES
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import check_shapes

@@ -12,8 +12,8 @@ import numpy as np
 
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.files.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.formats.handles import DEFAULT_FOLDER, model_folder, read_weights
-from elmo_beam.elmo.formats.regular_files import MOST_OPTIONS, read_regular
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.options_json import parse_options
 from elmo_beam.elmo.training.language_model import (

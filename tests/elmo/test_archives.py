@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_beam.elmo.formats.archives import MOST_GROWTH, unpacked
+from elmo_beam.elmo.files.archives import MOST_GROWTH, unpacked
 from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
 from elmo_beam.elmo.formats.handles import read_weights
 from tests.helpers.hub_modules import make_tf1_module

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from elmo_beam.elmo.formats import download
+from elmo_beam.elmo.files import download
+from elmo_beam.elmo.files.download import fetched
 from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm
-from elmo_beam.elmo.formats.download import fetched
 from elmo_beam.elmo.formats.handles import read_weights
 from tests.helpers.http_server import Served, served
 from tests.helpers.models import OPTIONS, unmixed

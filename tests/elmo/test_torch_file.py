@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.formats.torch_file import TorchFile
+from elmo_beam.elmo.files.torch_file import TorchFile
 from tests.helpers.refusal import refused
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))

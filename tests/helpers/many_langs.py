@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_beam.elmo.formats.torch_file import TorchFile
+from elmo_beam.elmo.files.torch_file import TorchFile
 from tests.helpers.oracle import sigmoid
 
 

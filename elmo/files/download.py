@@ -19,8 +19,7 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.archives import unpacked
-from elmo_beam.elmo.formats.cache import cache_folder, cannot_write, locked, sha256_of
+from elmo_beam.elmo.files.cache import cache_folder, cannot_write, locked, sha256_of
 from elmo_beam.elmo.wording import listed
 
 WAITS = (1.0, 3.0, 9.0)  # seconds before each further try
@@ -42,16 +41,6 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 class _Missing(UserError):
     """There is no such file at a URL."""
-
-
-def fetched_archive(url: str) -> Path:
-    """The folder of the model in the archive at a URL; UserError if it cannot be had."""
-    path = fetched(url)
-    try:
-        return unpacked(path)
-    except UserError as error:
-        path.unlink(missing_ok=True)  # what is there by the next time may be better
-        raise UserError(f"{url} gives no model: {error}") from None
 
 
 def fetched_weights(url: str) -> Path:

@@ -15,10 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.cache import cached, sha256_of
-from elmo_beam.elmo.formats.registry import models_below
-from elmo_beam.elmo.formats.regular_files import check_regular
-from elmo_beam.elmo.wording import counted, listed
+from elmo_beam.elmo.files.cache import cached, sha256_of
+from elmo_beam.elmo.files.regular_files import check_regular
+from elmo_beam.elmo.wording import counted
 
 ZIPS, TARS = (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar")
 ARCHIVES = (*ZIPS, *TARS)
@@ -41,22 +40,12 @@ def is_archive(name: str) -> bool:
 
 
 def unpacked(archive: Path) -> Path:
-    """The folder of the one model in an archive, unpacked the first time.
+    """The folder of what is in an archive, unpacked the first time.
 
-    Raises UserError if the archive is not one of a model, is damaged, or has what no model has.
+    Raises UserError if the archive is damaged, or has what no model has.
     """
     check_regular(archive)
-    folder = cached(f"archives/{sha256_of(archive)}", lambda empty: _unpack(archive, empty))
-    models = models_below(folder)
-    if len(models) == 1:
-        return models[0]
-    if not models:
-        raise UserError(f"archive {archive} holds no ELMo that elmo-beam knows: check what it is")
-    names = [str(model.relative_to(folder)) for model in models]
-    raise UserError(
-        f"archive {archive} holds several models ({listed(names)}): name one of them, as "
-        f"`--model {models[0]}`"
-    )
+    return cached(f"archives/{sha256_of(archive)}", lambda empty: _unpack(archive, empty))
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.regular_files import check_regular
+from elmo_beam.elmo.files.regular_files import check_regular
 
 
 class Checkpoint:

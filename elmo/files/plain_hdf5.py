@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.regular_files import check_regular
+from elmo_beam.elmo.files.regular_files import check_regular
 
 OWN_LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 FILTERS = {

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.formats.regular_files import check_regular
+from elmo_beam.elmo.files.regular_files import check_regular
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 MOST_PICKLED = 1 << 24  # bytes; those of an ELMo have 4,000
