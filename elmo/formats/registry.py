@@ -32,8 +32,8 @@ WEIGHTS = (".hdf5", ".h5")  # files that are a model by themselves, with their o
 KNOWN_OTHERS = (
     (("encoder.pkl", "word.dic", "char.dic"), "a part of an ELMoForManyLangs model: it lacks "
      "token_embedder.pkl"),
-    (("options.json",), "an ELMo's options without its weights"),
-    (("*_options.json",), "an ELMo's options without its weights"),
+    (("options.json",), "an ELMo's options without its weights, an .hdf5 file"),
+    (("*_options.json",), "an ELMo's options without its weights, an .hdf5 file"),
     (("weights.th", "*.th"), "a model of AllenNLP: elmo-beam reads the ELMo that it was made with, "
      "an options.json and a weights.hdf5"),
     (("pytorch_model.bin", "model.safetensors", "tf_model.h5"), "a model of transformers, not an "

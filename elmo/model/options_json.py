@@ -33,9 +33,9 @@ def parse_options(text: str | bytes, source: str) -> ModelOptions:
     """
     try:
         document = json.loads(text)
-        lstm = document["lstm"]
+        tokens, lstm = _token_options(document), document["lstm"]
         options = ModelOptions(
-            **_token_options(document),
+            **tokens,
             lstm_dim=_whole(lstm["dim"]),
             projection_dim=_whole(lstm["projection_dim"]),
             n_layers=_whole(lstm.get("n_layers", 1)),

@@ -80,7 +80,7 @@ def test_a_worker_without_the_model(job: Job, tmp_path: Path, on_small: list[str
     model = write_model(tmp_path / "model")
     job.file("a.txt", "One line.\n")
     flags = wrapped(on_small, f"mv {model} {model}.gone 2>/dev/null", tmp_path)
-    job.embed("--model", model, *flags).refuses("no model folder", model)
+    job.embed("--model", model, *flags).refuses("no model", model)
 
 
 def test_a_worker_without_the_package(job: Job, tmp_path: Path, on_small: list[str]) -> None:

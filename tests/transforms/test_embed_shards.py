@@ -145,5 +145,5 @@ def test_wrong_settings_are_refused_before_there_is_a_pipeline(
 
 
 def test_a_model_that_is_not_there_is_refused_too(layout: Layout, tmp_path: Path) -> None:
-    with refused("no model folder", tmp_path / "none"):
+    with refused("no model", tmp_path / "none"):
         EmbedShards(layout.root, Settings(model=str(tmp_path / "none")))

@@ -102,7 +102,7 @@ def test_a_tokenizer_or_language_that_is_not_there() -> None:
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with refused("no model folder", tmp_path / "none"):
+    with refused("no model", tmp_path / "none"):
         ElmoTexts(str(tmp_path / "none")).load_model()
 
 

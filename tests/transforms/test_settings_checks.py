@@ -136,7 +136,7 @@ def test_outputs_that_the_model_lacks_are_refused(
 
 
 def test_a_model_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with refused("no model folder", tmp_path / "none"):
+    with refused("no model", tmp_path / "none"):
         resolved(Settings(model=str(tmp_path / "none")))
     with refused("no model in folder", tmp_path):
         resolved(Settings(model=str(tmp_path)))

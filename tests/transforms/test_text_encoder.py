@@ -151,5 +151,5 @@ def test_a_wrong_argument_is_refused(
 
 
 def test_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with refused("no model folder", tmp_path / "none"):
+    with refused("no model", tmp_path / "none"):
         TextEncoder(str(tmp_path / "none"))
