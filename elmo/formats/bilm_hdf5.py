@@ -53,7 +53,7 @@ def _weights_file(folder: Path) -> Path:
     """The folder's only HDF5 file, or the only one that may be weights by its content."""
     files = sorted(
         file
-        for file in folder.iterdir()
+        for file in folder.glob("*")
         if file.suffix.lower() in WEIGHTS and not fnmatchcase(file.name.lower(), NO_WEIGHTS)
     )
     if len(files) > 1:

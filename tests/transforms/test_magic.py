@@ -113,7 +113,7 @@ NOT_TEXT: list[tuple[str, bytes | Callable[[Path], bytes]]] = [
     ("tar archive", tar(tarfile.PAX_FORMAT)),
     ("tar archive", oldest_tar()),
     ("ar archive", b"!<arch>\n%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"a/", 0, 0, 0, 33188, 9) + TEXT),
-    ("ar archive", b"!<thin>\n"),
+    ("ar archive", b"!<thin>\n%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"a/", 0, 0, 0, 33188, 9)),
     *(("cpio archive", cpio(magic + b"0000000A" * 13)) for magic in (b"070701", b"070702")),
     ("cpio archive", cpio(b"070707" + b"000012" * 11 + b"0007")),
     (
@@ -201,7 +201,7 @@ BEGINNINGS = (
     "PK", "BZh", "BZh9", "Obj", "ORC", "ORC\n", "SQLite format 3", "%PDF-1.4", "%PDF", "7z", "Rar!",
     "PAR1", "PAR1\n", "GIF89a", "ARROW1", "FEA1", "LZIP", "P*M", "(µ", "\x1f\x1f", "", "x" * 257,
     "x" * 257 + "ustar", "x" * 257 + "ustar  ", "\ufeff", "ÿþ", "þÿ", "ELF", "IHDR", "JFIF",
-    "!<arch>", "070701", "070707 is a number", "0707070", "q\u01f1",
+    "!<arch>", "!<arch>\n", "070701", "070707 is a number", "0707070", "q\u01f1",
 )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ CHANGES: dict[str, Any] = {
     "text_column": "body",
     "id_field": "key",
     "parquet_encoding": "plain",
+    "words": ("bank",),
+    "word_case": "fold",
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -65,6 +67,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.max_tokens, settings.long_sentences) == (5000, "reject")
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
+    assert (settings.words, settings.word_case) == ((), "exact")
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 
@@ -109,7 +112,9 @@ def test_a_run_from_before_a_setting_existed_continues_with_its_default_only(
     Path(layout.root).mkdir(exist_ok=True)
     document = {"settings": before_added(BASE), "versions": {}}
     Path(layout.run).write_text(json.dumps(document))
-    with refused(f"`{name}` {getattr(BASE, name)}, now {CHANGES[name]}"):
+    old, new = getattr(BASE, name), CHANGES[name]
+    shown = "none, now bank" if name == "words" else f"{old}, now {new}"
+    with refused(f"`{name}` {shown}"):
         record_settings(layout, replace(BASE, **{name: CHANGES[name]}))
     record_settings(layout, BASE)
     assert read_settings(layout) == BASE
@@ -156,9 +161,10 @@ def test_every_setting_that_differs_is_named_with_both_values(layout: Layout) ->
     expected = [
         f"`{name}` {getattr(BASE, name)}, now {value}"
         for name, value in CHANGES.items()
-        if name not in ("digest", "outputs")
+        if name not in ("digest", "outputs", "words")
     ]
-    expected.append("`outputs` word_emb,elmo, now default")
+    expected.append("`outputs` word_emb, elmo, now default")
+    expected.append("`words` none, now bank")
     expected.append(f"`model` with digest {'0' * 12}, now {'f' * 12}")
     with refused(layout.root, "other settings", "another `output`, or `overwrite`", *expected):
         record_settings(layout, replace(before, **CHANGES))

@@ -11,6 +11,7 @@ from typing import Any
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.options_json import parse_options
+from elmo_beam.elmo.wording import listed
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.storage import read_bytes, write_bytes
 
@@ -155,7 +156,7 @@ def _label(name: str) -> str:
 def _shown(name: str, value: Any) -> str:
     if name == "digest":
         return str(value)[:12]
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return (listed(value) or "none") if isinstance(value, tuple) else str(value)
 
 
 def versions() -> dict[str, str]:

@@ -28,7 +28,7 @@ MAGIC = {
     rb"\x89LZO\0\r\n\x1a\n": f"lzo data, {PACK}",
     rb"\x1f[\x9d\xa0]": f"data of compress (.Z), {PACK}",
     rb"(?s:.{257})ustar(\0|  \0)": f"a tar archive, {UNPACK}",
-    rb"!<(arch|thin)>\n": f"an ar archive, {UNPACK}",
+    rb"!<(arch|thin)>\n(?s:.{58})`\n": f"an ar archive, {UNPACK}",
     rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}": f"a cpio archive, {UNPACK}",
     rb"\xc7\x71(?s:.{19})\0|\x71\xc7(?s:.{18})\0": f"a cpio archive, {UNPACK}",
     rb"PK(\x03\x04|\x05\x06|\x07\x08)": f"a zip archive (as are .docx, .xlsx and .npz), {UNPACK}",
