@@ -17,7 +17,7 @@ from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.outputs.schema import part_schema, vector_column
+from elmo_beam.transforms.outputs.schema import one_vector_column, part_schema, vector_column
 from elmo_beam.transforms.words import Occurrences
 
 
@@ -96,9 +96,7 @@ def _embed_occurrences(
         "token": pa.array(found.tokens, pa.string()),
         "word": pa.array(words, pa.string()),
     }
-    for name, own_vectors in vectors.items():
-        flat = pa.array(own_vectors.reshape(-1))
-        columns[name] = pa.FixedSizeListArray.from_arrays(flat, own_vectors.shape[1])
+    columns |= {name: one_vector_column(own, settings.dtype) for name, own in vectors.items()}
     schema = part_schema(settings)
     part = pa.table([columns[name] for name in schema.names], schema=schema)
     return EmbeddedBlock(block, part, *(int(n) for n in work))

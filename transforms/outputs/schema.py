@@ -55,10 +55,15 @@ def has_one_vector(settings: Settings, name: str) -> bool:
     return name == SENTENCE_OUTPUT or bool(settings.words)
 
 
+def one_vector_column(vectors: np.ndarray, dtype: str) -> pa.Array:
+    """Vectors [rows, dim] as a column of one for each row, without a copy if float32."""
+    flat = pa.array(vectors.astype(dtype, copy=False).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+
+
 def vector_column(name: str, vectors: np.ndarray, offsets: np.ndarray, dtype: str) -> pa.Array:
     """Flat vectors [tokens or sentences, dim] as a column, without a copy if float32."""
-    flat = pa.array(vectors.astype(dtype, copy=False).reshape(-1))
-    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    column = one_vector_column(vectors, dtype)
     if name == SENTENCE_OUTPUT:
         return column
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), column)
