@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
+from elmo_beam.elmo.files.regular_files import sha256_of
 from elmo_beam.transforms.accounts import (
     Accounts,
     accounts_path,
@@ -77,8 +79,4 @@ def _write_part(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
 
 def file_digest(path: str) -> tuple[int, str]:
     """A local file's bytes and their sha256, hexadecimal."""
-    sha = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            sha.update(chunk)
-        return file.tell(), sha.hexdigest()
+    return os.path.getsize(path), sha256_of(path)

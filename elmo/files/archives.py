@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.files.cache import cached, sha256_of
-from elmo_beam.elmo.files.regular_files import check_regular
+from elmo_beam.elmo.files.cache import cached
+from elmo_beam.elmo.files.regular_files import check_regular, sha256_of
 from elmo_beam.elmo.wording import counted
 
 ZIPS, TARS = (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar")

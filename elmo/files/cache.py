@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from elmo_beam.elmo.errors import UserError, cause_of
+from elmo_beam.elmo.files.regular_files import sha256_of
 
 VARIABLE = "ELMO_BEAM_CACHE"
 CONTENTS = ".contents"  # of a folder: what is in it
@@ -91,12 +91,3 @@ def cannot_write(error: OSError) -> UserError:
         f"cannot write to the cache {cache_folder()} ({cause_of(error)}): set {VARIABLE} to a "
         "folder that you may write to, with room for the model"
     )
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

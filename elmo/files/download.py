@@ -19,7 +19,8 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 
 from elmo_beam.elmo.errors import UserError, cause_of
-from elmo_beam.elmo.files.cache import cache_folder, cannot_write, locked, sha256_of
+from elmo_beam.elmo.files.cache import cache_folder, cannot_write, locked
+from elmo_beam.elmo.files.regular_files import sha256_of
 from elmo_beam.elmo.wording import listed
 
 WAITS = (1.0, 3.0, 9.0)  # seconds before each further try

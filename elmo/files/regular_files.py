@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -38,3 +39,12 @@ def read_regular(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise too_long
     return data
+
+
+def sha256_of(path: str | Path) -> str:
+    """The digest of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
