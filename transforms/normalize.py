@@ -13,8 +13,7 @@ import pyarrow as pa
 from elmo_beam.transforms.accounts import BlockKey
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
-from elmo_beam.transforms.inputs.ids import Identity, identities
-from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Rejected
+from elmo_beam.transforms.inputs.lines import HEAD, Rejected
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
@@ -57,22 +56,15 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     occurrences = Occurrences() if finder else None
     rejects: list[dict[str, Any]] = []
     columns = _Columns(raw.key.shard, settings)
-    parse = input_format(raw.key.shard).parse
-    lines, ids = _lines_and_ids(raw.lines)
-    for i, (line, known) in enumerate(zip(lines, ids, strict=True)):
-        number = raw.key.block.line + i
-        identity = None if isinstance(known, Rejected) else known
+    lines = raw.lines.select(["raw", "length", "offset"]).to_pylist()
+    records = input_format(raw.key.shard).records(raw.lines, settings)
+    for number, (line, record) in enumerate(zip(lines, records, strict=True), raw.key.block.line):
+        identity = record.identity
         try:
-            if line["length"] > LIMIT_LINE:
-                raise Rejected("line_too_long")
-            if isinstance(known, Rejected):
-                raise known
-            text, own_identity = parse(line["raw"], settings)
-            identity = identity if own_identity is None else own_identity
-            sentences = reader.sentences(text)
+            if isinstance(record, Rejected):
+                raise record
+            sentences = reader.read(record)
         except Rejected as rejection:
-            if rejection.identity is not None:
-                identity = rejection.identity
             rejects.append(_reject(raw, line, number, rejection.reason, identity, settings))
             continue
         if not sentences:
@@ -94,12 +86,6 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     return SentenceBlock(
         raw.key, table, embedded, blank, rejects, occurrences, passed_over, passed_sentences
     )
-
-
-def _lines_and_ids(table: pa.Table) -> tuple[list[dict[str, Any]], list[Identity]]:
-    if "id" not in table.column_names:
-        return table.to_pylist(), [None] * table.num_rows
-    return table.drop_columns("id").to_pylist(), identities(table["id"])
 
 
 def _reject(

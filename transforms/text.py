@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.lines import Rejected
+from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.tokenizers import TOKENIZERS
 
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # Cc less white space
@@ -18,11 +18,16 @@ CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # Cc less white
 
 @dataclass(frozen=True)
 class Sentence:
-    """A normalized sentence and its tokens; truncated: whether some beyond the maximum are gone."""
+    """A normalized sentence and its tokens.
+
+    truncated: whether some beyond the maximum are gone. start: which of its line's own tokens is
+    its first, where the line has tokens.
+    """
 
     text: str
     tokens: list[str]
     truncated: bool = False
+    start: int = 0
 
 
 def normalize_nfc(text: str) -> str:
@@ -59,6 +64,12 @@ class TextReader:
         self._tokenize = TOKENIZERS[settings.tokenizer](settings)
         self._split = _splitter(settings)
 
+    def read(self, record: Record) -> list[Sentence]:
+        """The sentences of a line that have tokens; raises Rejected if one has too many."""
+        if record.tokens is None:
+            return self.sentences(record.text)
+        return self._cut(record.text, record.tokens)
+
     def sentences(self, text: str) -> list[Sentence]:
         """The sentences of a line that have tokens; raises Rejected if one has too many."""
         if self._settings.normalize == "nfc":
@@ -77,16 +88,19 @@ class TextReader:
                 raise Rejected("too_many_tokens")
             words = text.split(" ", limit + 1)[: limit + 1]  # one more: Moses looks ahead
             return [Sentence(text, self._tokenize(" ".join(words))[:limit], True)]
-        tokens = self._tokenize(text)
+        return self._cut(text, self._tokenize(text))
+
+    def _cut(self, text: str, tokens: list[str]) -> list[Sentence]:
+        limit, policy = self._settings.max_tokens, self._settings.long_sentences
         if len(tokens) <= limit:
             return [Sentence(text, tokens)] if tokens else []
         if policy == "reject":
             raise Rejected("too_many_tokens")
         if policy == "truncate":
             return [Sentence(text, tokens[:limit], True)]
-        pieces = [tokens[i : i + limit] for i in range(0, len(tokens), limit)]
+        pieces = [(i, tokens[i : i + limit]) for i in range(0, len(tokens), limit)]
         # The whole sentence beside each of its pieces would take the square of its length.
-        return [Sentence(" ".join(piece), piece) for piece in pieces]
+        return [Sentence(" ".join(piece), piece, start=i) for i, piece in pieces]
 
 
 def _splitter(settings: Settings) -> Callable[[str], list[str]]:

@@ -139,10 +139,13 @@ def raw_lines(blocks: Sequence[RawBlock]) -> list[tuple[bytes | None, int, int]]
 def raw_block(
     lines: Sequence[bytes | None],
     ids: Sequence[Any] | None = None,
-    shard: str = "/in/a.txt",
+    shard: str | None = None,
     first_line: int = 0,
 ) -> RawBlock:
-    """A block as `read_blocks` gives it for lines that each end in one line feed."""
+    """A block as `read_span` gives it for lines that each end in one line feed.
+
+    shard: a text file, or, with ids, which such a file has not, a Parquet file.
+    """
     sizes = [len(line or b"") for line in lines]
     offsets = [sum(sizes[:i]) + i for i in range(len(sizes))]
     columns: dict[str, Any] = {
@@ -152,6 +155,7 @@ def raw_block(
     }
     if ids is not None:
         columns["id"] = pa.array(ids)
+    shard = shard or ("/in/a.txt" if ids is None else "/in/a.parquet")
     block = Block(0, sum(sizes) + len(sizes), first_line, len(lines))
     return RawBlock(BlockKey(shard, "content", block), pa.table(columns))
 

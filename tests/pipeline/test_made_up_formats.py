@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 import elmo_beam
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import INPUT_FORMATS, InputFormat
-from elmo_beam.transforms.inputs.lines import Rejected, decoded
+from elmo_beam.transforms.inputs.lines import Record, Rejected, decoded, each_line
 from elmo_beam.transforms.inputs.text import cut_lines, read_lines
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, OutputFormat
 from elmo_beam.transforms.outputs.schema import part_schema
@@ -43,12 +43,16 @@ def kept(settings: Settings) -> list[str]:
     return [name for name in part_schema(settings).names if name != "text"]
 
 
-def parse_tabs(raw: bytes | None, settings: Settings) -> tuple[str, str | None]:
+def tab_records(table: pa.Table, settings: Settings) -> Iterator[Record | Rejected]:
+    return each_line(table, parse_tabs)
+
+
+def parse_tabs(raw: bytes | None) -> Record:
     """`id TAB text`."""
     identity, tab, text = decoded(raw).partition("\t")
     if not tab:
         raise Rejected("missing_field")
-    return text, identity
+    return Record(text, identity)
 
 
 OUTPUT = OutputFormat(
@@ -60,7 +64,7 @@ OUTPUT = OutputFormat(
     pads=False,
 )
 INPUT = InputFormat(
-    suffixes=(".tsv",), compressible=True, cut=cut_lines, read=read_lines, parse=parse_tabs
+    suffixes=(".pairs",), compressible=True, cut=cut_lines, read=read_lines, records=tab_records
 )
 
 
@@ -74,7 +78,7 @@ def job(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
     monkeypatch.setitem(OUTPUT_FORMATS, "rows", "made_up_output")
     formats = [*INPUT_FORMATS, "made_up_input"]
     monkeypatch.setattr("elmo_beam.transforms.inputs.formats.INPUT_FORMATS", formats)
-    job.file("a.tsv", "7\tThe bank of the river.\nno tab here\n8\tMoney.\n")
+    job.file("a.pairs", "7\tThe bank of the river.\nno tab here\n8\tMoney.\n")
     job.file("b.txt", random_lines(30))
     return job
 
@@ -98,7 +102,7 @@ def test_embed_twice_verify_inspect_and_report(job: Job) -> None:
 
 def test_a_part_that_lost_a_row_is_found(job: Job) -> None:
     job.embed(*FLAGS).succeeds()
-    part = next((job.out / "parts").glob("a.tsv*"))
+    part = next((job.out / "parts").glob("a.pairs*"))
     part.write_text(part.read_text().splitlines()[0] + "\n")
     job.verify().refuses(part.name, "not as it was written")
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.shards import Shard, compression_of
 
 INPUT_FORMATS = [
@@ -27,16 +28,16 @@ class InputFormat:
     suffixes: lower case, with the dot. compressible: whether a compression's suffix may follow.
     cut: reads a shard once, whole; what identifies its content, and its blocks. read: the lines of
     some blocks, in order: a table per block of raw (large_binary or null), length and offset
-    (int64; bytes, or rows), and optionally id. parse: a raw line's text, and its id if that is in
-    the line; raises Rejected. cut and read raise Damaged. An id is written only if the setting
-    `id_field` is given, whatever it means to the format.
+    (int64; bytes, or rows), and whatever else `records` needs. records: what each line of such a
+    table says, or why it is rejected. cut and read raise Damaged. An id is written only if the
+    setting `id_field` is given, whatever it means to the format.
     """
 
     suffixes: tuple[str, ...]
     compressible: bool
     cut: Callable[[Shard, Settings], tuple[str, list[Block]]]
     read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
-    parse: Callable[[bytes | None, Settings], tuple[str, str | None]]
+    records: Callable[[pa.Table, Settings], Iterator[Record | Rejected]]
 
 
 def input_format(path: str) -> InputFormat:

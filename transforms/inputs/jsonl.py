@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
+
+import pyarrow as pa
 
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import InputFormat
-from elmo_beam.transforms.inputs.lines import Number, Rejected, decoded, identity_of
+from elmo_beam.transforms.inputs.lines import (
+    Number,
+    Record,
+    Rejected,
+    decoded,
+    each_line,
+    identity_of,
+)
 from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import Damaged, Shard
 from elmo_beam.transforms.inputs.text import BOM, cut_lines, read_lines
@@ -64,11 +74,15 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def parse_object(raw: bytes | None, settings: Settings) -> tuple[str, str | None]:
-    """A line's text and id. A line of white space only is blank, as in a text file."""
+def object_records(table: pa.Table, settings: Settings) -> Iterator[Record | Rejected]:
+    """Each line's object. A line of white space only is blank, as in a text file."""
+    return each_line(table, lambda raw: _record(raw, settings))
+
+
+def _record(raw: bytes | None, settings: Settings) -> Record:
     line = decoded(raw)
     if not line.strip():
-        return "", None
+        return Record("")
     try:
         document = parsed(line)
     except (ValueError, RecursionError):
@@ -87,7 +101,7 @@ def parse_object(raw: bytes | None, settings: Settings) -> tuple[str, str | None
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise Rejected("lone_surrogate", identity) from None
-    return text, identity
+    return Record(text, identity)
 
 
 FORMAT = InputFormat(
@@ -95,5 +109,5 @@ FORMAT = InputFormat(
     compressible=True,
     cut=cut_objects,
     read=read_lines,
-    parse=parse_object,
+    records=object_records,
 )

@@ -1,10 +1,10 @@
-"""Lines as every input format hands them over, and how one is rejected."""
+"""Lines as every input format hands them over: what a line says, or why it is rejected."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,35 @@ class Rejected(Exception):
     def __init__(self, reason: str, identity: str | None = None) -> None:
         super().__init__(reason)
         self.reason, self.identity = reason, identity
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a raw line says: its text, and its id if the setting `id_field` asks for one.
+
+    tokens: of a format that has them; they are one sentence, and taken as they stand. annotations:
+    such a format's other columns by name, a value for each token. fields: the values of the kept
+    fields by name, as the format has them.
+    """
+
+    text: str
+    identity: str | None = None
+    tokens: list[str] | None = None
+    annotations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def each_line(
+    table: pa.Table, parse: Callable[[bytes | None], Record]
+) -> Iterator[Record | Rejected]:
+    """What each line of a `line_table` says, or why not; parse raises Rejected."""
+    for raw, length in zip(table["raw"].to_pylist(), table["length"].to_pylist(), strict=True):
+        try:
+            if length > LIMIT_LINE:
+                raise Rejected("line_too_long")
+            yield parse(raw)
+        except Rejected as rejection:
+            yield rejection
 
 
 def line_table(raw: Sequence[bytes | None], sizes: list[int], offsets: np.ndarray) -> pa.Table:

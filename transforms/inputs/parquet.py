@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,9 @@ from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_rows
 from elmo_beam.transforms.inputs.formats import InputFormat
-from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE
+from elmo_beam.transforms.inputs.ids import identities
+from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Record, Rejected, decoded, each_line
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, SourceFile, Unread
-from elmo_beam.transforms.inputs.text import parse_line
 
 UNREADABLE = "cannot be read to its end"
 CHUNK = 1 << 20  # bytes read at once
@@ -260,6 +261,21 @@ def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iter
             yield table.append_column("offset", pa.array(offsets, pa.int64()))
 
 
+def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Rejected]:
+    """Each row's text, and its id."""
+    texts = each_line(table, lambda raw: Record(decoded(raw)))
+    if "id" not in table.column_names:
+        yield from texts
+        return
+    for text, identity in zip(texts, identities(table["id"]), strict=True):
+        if isinstance(identity, Rejected):
+            yield text if isinstance(text, Rejected) else identity
+        elif isinstance(text, Rejected):
+            yield Rejected(text.reason, identity)
+        else:
+            yield replace(text, identity=identity)
+
+
 FORMAT = InputFormat(
-    suffixes=(".parquet",), compressible=False, cut=cut_file, read=read_rows, parse=parse_line
+    suffixes=(".parquet",), compressible=False, cut=cut_file, read=read_rows, records=row_records
 )

@@ -11,7 +11,16 @@ import pyarrow as pa
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_text
 from elmo_beam.transforms.inputs.formats import InputFormat
-from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, cut_to_head, decoded, line_table
+from elmo_beam.transforms.inputs.lines import (
+    HEAD,
+    LIMIT_LINE,
+    Record,
+    Rejected,
+    cut_to_head,
+    decoded,
+    each_line,
+    line_table,
+)
 from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard
 from elmo_beam.transforms.inputs.text_stream import TextStream
@@ -81,11 +90,11 @@ def _long_line(stream: TextStream, block: Block) -> pa.Table:
     return line_table([text[:HEAD]], [size], np.array([block.start]))
 
 
-def parse_line(raw: bytes | None, settings: Settings) -> tuple[str, None]:
-    """The line itself."""
-    return decoded(raw), None
+def line_records(table: pa.Table, settings: Settings) -> Iterator[Record | Rejected]:
+    """Each line is its text."""
+    return each_line(table, lambda raw: Record(decoded(raw)))
 
 
 FORMAT = InputFormat(
-    suffixes=(), compressible=True, cut=cut_lines, read=read_lines, parse=parse_line
+    suffixes=(), compressible=True, cut=cut_lines, read=read_lines, records=line_records
 )
