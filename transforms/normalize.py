@@ -14,6 +14,7 @@ from elmo_beam.transforms.accounts import BlockKey
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.lines import HEAD, Rejected
+from elmo_beam.transforms.kept_fields import KeptFields
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
@@ -55,17 +56,20 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     finder = word_finder(settings.words, settings.word_case) if settings.words else None
     occurrences = Occurrences() if finder else None
     rejects: list[dict[str, Any]] = []
-    columns = _Columns(raw.key.shard, settings)
+    columns, fields = _Columns(raw.key.shard, settings), KeptFields(raw.lines, settings)
     lines = raw.lines.select(["raw", "length", "offset"]).to_pylist()
     records = input_format(raw.key.shard).records(raw.lines, settings)
-    for number, (line, record) in enumerate(zip(lines, records, strict=True), raw.key.block.line):
-        identity = record.identity
+    for at, (line, record) in enumerate(zip(lines, records, strict=True)):
+        number, identity = raw.key.block.line + at, record.identity
         try:
             if isinstance(record, Rejected):
                 raise record
+            values = fields.read(record)
             sentences = reader.read(record)
         except Rejected as rejection:
-            rejects.append(_reject(raw, line, number, rejection.reason, identity, settings))
+            own = {"id": identity} if settings.id_field else {}
+            own |= fields.of_reject(at, record)
+            rejects.append(_reject(raw, line, number, rejection.reason, own))
             continue
         if not sentences:
             blank += 1
@@ -82,7 +86,8 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
             continue
         embedded += 1
         columns.add(number, line["offset"], identity, kept)
-    table = columns.table()
+        fields.add(at, record, values, [sentence for _, sentence in kept])
+    table = columns.table(fields.columns())
     return SentenceBlock(
         raw.key, table, embedded, blank, rejects, occurrences, passed_over, passed_sentences
     )
@@ -93,8 +98,7 @@ def _reject(
     line: dict[str, Any],
     number: int,
     reason: str,
-    identity: str | None,
-    settings: Settings,
+    own: dict[str, Any],
 ) -> dict[str, Any]:
     head = (line["raw"] or b"")[:HEAD]
     return {
@@ -102,7 +106,7 @@ def _reject(
         "line": number,
         "offset": line["offset"],
         "reason": reason,
-        **({"id": identity} if settings.id_field else {}),
+        **own,
         "length": line["length"],
         "raw": base64.b64encode(head).decode(),
     }
@@ -142,8 +146,8 @@ class _Columns:
             for name in row.keys() & self._columns.keys():
                 self._columns[name].append(row[name])
 
-    def table(self) -> pa.Table:
-        """All of it, in the schema's order."""
+    def table(self, fields: dict[str, pa.Array]) -> pa.Table:
+        """All of it, and the kept fields, in the schema's order."""
         arrays = {n: pa.array(c, self._schema.field(n).type) for n, c in self._columns.items() if c}
         offsets = np.cumsum([0, *self._columns["num_tokens"]], dtype=np.int32)
         arrays["tokens"] = pa.ListArray.from_arrays(
@@ -151,4 +155,5 @@ class _Columns:
         )
         arrays["shard"] = pa.repeat(pa.scalar(self._shard, pa.string()), len(self))
         empty = {f.name: pa.array([], f.type) for f in self._schema}
+        arrays |= fields
         return pa.table([{**empty, **arrays}[n] for n in self._schema.names], schema=self._schema)

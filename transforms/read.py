@@ -21,7 +21,7 @@ class RawBlock:
 
     lines: a table of raw (large_binary, null where Parquet has null; only the head of a line over
     1 MiB), length (int64, bytes), offset (int64, bytes of decompressed text, or the row) and, from
-    Parquet with `id_field`, id.
+    Parquet with `id_field`, id, and its kept columns.
     """
 
     key: BlockKey

@@ -32,10 +32,10 @@ from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.accounts import Accounts, read_accounts
 from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.remote import is_remote
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import Settings, recorded_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
 from elmo_beam.transforms.plan import Plan, recorded_plans
-from elmo_beam.transforms.settings_checks import resolved
+from elmo_beam.transforms.settings_checks import resolved, with_field_types
 
 
 def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, Session]:
@@ -49,12 +49,13 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(job.output)
     paths = input_files(job.inputs, layout.root)
-    settings = resolved(job.settings)
+    recorded = None if job.overwrite else recorded_settings(layout)
+    settings = with_field_types(resolved(job.settings), paths, recorded)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
         seen = names_of(layout)
-        recorded = recorded_plans(layout)
-        _refuse_missing(layout, paths, recorded)
-        state = state_now(layout, settings, paths, recorded)
+        plans = recorded_plans(layout)
+        _refuse_missing(layout, paths, plans)
+        state = state_now(layout, settings, paths, plans)
         session = Session()
         if state.pending:
             delete(layout.success)

@@ -66,6 +66,7 @@ REASONS = (
     "not_a_string",
     "null_text",
     "bad_id",
+    "bad_field",
 )
 
 
