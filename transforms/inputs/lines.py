@@ -137,3 +137,8 @@ def text_or_hex(value: bytes) -> str:
     except UnicodeDecodeError:
         text = HEX
     return HEX + value.hex() if text.startswith(HEX) else text
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes of which `text_or_hex` made a text; ValueError if it made none of it."""
+    return bytes.fromhex(text.removeprefix(HEX)) if text.startswith(HEX) else text.encode()

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from elmo_beam.transforms.inputs.ids import python_values
-from elmo_beam.transforms.inputs.lines import HEX, Number, Rejected, as_json, identity_of
+from elmo_beam.transforms.inputs.lines import Number, Rejected, as_json, bytes_of, identity_of
 
 BOOLS = {"true": True, "false": False, "1": True, "0": False}
 MIDNIGHT = "1970-01-01 "
@@ -53,7 +53,7 @@ def converted(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_floating(kind):
         return _float(_text(value), kind)
     if pa.types.is_binary(kind):
-        return _bytes(_text(value))
+        return bytes_of(_text(value))
     return _cast(_text(value), kind)
 
 
@@ -88,11 +88,6 @@ def _float(text: str, kind: pa.DataType) -> float:
     if np.finfo(kind.to_pandas_dtype()).max < abs(number) < np.inf:
         raise ValueError("out of range")
     return number
-
-
-def _bytes(text: str) -> bytes:
-    """The bytes of which `text_or_hex` made the text, or the text in UTF-8."""
-    return bytes.fromhex(text.removeprefix(HEX)) if text.startswith(HEX) else text.encode()
 
 
 def _cast(text: str, kind: pa.DataType) -> pa.Scalar:
