@@ -16,7 +16,7 @@ import pyarrow as pa
 from elmo_beam.elmo.arguments import name_list
 from elmo_beam.elmo.errors import ArgumentError
 
-ENTRY = re.compile(r"(.+):([a-z]\w*(?:[\[(<].*[\])>])?)", re.DOTALL)
+ENTRY = re.compile(r"(.*):([a-z]\w*(?:[\[(<].*[\])>])?)", re.DOTALL)
 LIST = re.compile(r"list<(?:\w+: ?)?(.+)>")
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns), ?tz=(.+)\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), ?(-?\d+)\)")

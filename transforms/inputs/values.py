@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from elmo_beam.transforms.inputs.ids import python_values
 from elmo_beam.transforms.inputs.lines import Number, Rejected, as_json, bytes_of, identity_of
 
 BOOLS = {"true": True, "false": False, "1": True, "0": False}
+ZEROS = re.compile(r"\.(\d*?)0+(?!\d)")  # at the end of a fraction of a second
 MIDNIGHT = "1970-01-01 "
 
 
@@ -28,13 +30,15 @@ def nested(document: Mapping[str, Any], name: str) -> Any:
 def converted(value: Any, kind: pa.DataType) -> Any:
     """A value of JSON, of a table of text or the like, as `pa.array` takes it for a plain type.
 
-    A string takes any value, as an id does; any other type text too, of which empty text is null.
-    Raises ValueError for a value that the type does not have.
+    Strings and bytes take any value, as an id does. Other types take text too, of which empty text
+    is null. Raises ValueError for a value that the type does not have.
     """
     if value is None:
         return None
     if pa.types.is_string(kind):
         return _text(value)
+    if pa.types.is_binary(kind):
+        return bytes_of(_text(value))
     if isinstance(value, str):
         value = value.strip()
         if not value:
@@ -52,8 +56,6 @@ def converted(value: Any, kind: pa.DataType) -> Any:
         return _integer(_text(value), kind)
     if pa.types.is_floating(kind):
         return _float(_text(value), kind)
-    if pa.types.is_binary(kind):
-        return bytes_of(_text(value))
     return _cast(_text(value), kind)
 
 
@@ -85,7 +87,7 @@ def _float(text: str, kind: pa.DataType) -> float:
     if "_" in text:  # which Python would pass over
         raise ValueError("not a number")
     number = float(text)
-    if np.finfo(kind.to_pandas_dtype()).max < abs(number) < np.inf:
+    if float(np.finfo(kind.to_pandas_dtype()).max) < abs(number) < np.inf:
         raise ValueError("out of range")
     return number
 
@@ -93,6 +95,8 @@ def _float(text: str, kind: pa.DataType) -> float:
 def _cast(text: str, kind: pa.DataType) -> pa.Scalar:
     """Dates, times, decimals and what else Arrow makes of text."""
     try:
+        if pa.types.is_temporal(kind):  # Arrow takes no more digits than a type has
+            text = ZEROS.sub(lambda m: f".{m[1]}" if m[1] else "", text)
         if pa.types.is_time(kind):  # of which Arrow makes only moments
             moment = pa.scalar(MIDNIGHT + text).cast(pa.timestamp(kind.unit))
             return moment.cast(kind)
