@@ -48,15 +48,16 @@ class KeptFields:
                 value[s.start : s.start + len(s.tokens)] if of_tokens else value for s in sentences
             )
 
-    def columns(self) -> dict[str, pa.Array]:
-        """All of them, by name, a value a row."""
+    def table(self) -> pa.Table:
+        """All of them, a value a row."""
         lines = pa.array(self._rows, pa.int64())
-        return {
-            field.name: pa.array(self._values[field.name], field.type)
+        columns = [
+            pa.array(self._values[field.name], field.type)
             if field.name in self._values
-            else self._lines[field.name].take(lines).combine_chunks()
+            else self._lines[field.name].take(lines)
             for field in self._schema
-        }
+        ]
+        return pa.table(columns, schema=self._schema)
 
     def of_reject(self, line: int, record: Record | Rejected) -> dict[str, Any]:
         """A rejected line's values, as JSON has them."""

@@ -72,7 +72,7 @@ def test_json_fields_stand_after_the_id_in_every_row_of_their_line() -> None:
     assert column(block, "label") == [7, 7, None, 8]
     assert column(block, "meta.x") == ["true", "true", None, "[1]"]
     assert column(block, "key") == column(block, "id") == ["k", "k", None, None]
-    assert (block.embedded, block.blank, block.rejects) == (3, 1, [])
+    assert (block.total("embedded"), block.total("blank"), block.rejects) == (3, 1, [])
 
 
 def test_a_value_that_does_not_convert_rejects_its_line_and_rejects_keep_the_fields() -> None:
@@ -97,7 +97,7 @@ def test_a_value_that_does_not_convert_rejects_its_line_and_rejects_keep_the_fie
         (4, "bad_id", None, 5, None),
         (5, "not_json", None, None, None),
     ]
-    assert block.embedded == 1
+    assert block.total("embedded") == 1
 
 
 def test_plain_text_has_null(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_as_many_tokens_as_allowed_pass_and_one_more_does_not(
         with pytest.raises(Rejected, match=r"^too_many_tokens$"):
             run("reject", count)
         assert run("truncate", count) == [Sentence(" ".join(words[:count]), words[:3], True)]
-    assert run("split", 4) == [Sentence("a b c", words[:3]), Sentence("d", ["d"])]
+    assert run("split", 4) == [Sentence("a b c", words[:3]), Sentence("d", ["d"], start=3)]
     assert [s.tokens for s in run("split", 7)] == [words[:3], words[3:6], words[6:]]
     assert not any(s.truncated for s in run("split", 7))
 

@@ -27,6 +27,7 @@ class InputFormat:
     """How files of one format are cut into blocks and read.
 
     suffixes: lower case, with the dot. compressible: whether a compression's suffix may follow.
+    packs: whether small files may be joined in packs.
     cut: reads a shard once, whole; what identifies its content, and its blocks. read: the lines of
     some blocks, in order: a table per block of raw (large_binary or null), length and offset
     (int64; bytes, or rows), and whatever else `records` needs. records: what each line of such a
@@ -42,6 +43,7 @@ class InputFormat:
     cut: Callable[[Shard, Settings], tuple[str, list[Block]]]
     read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
     records: Callable[[pa.Table, Settings], Iterator[Record | Rejected]]
+    packs: bool = True
     field_type: Callable[[str, str], pa.DataType | None] = lambda path, name: None
 
 

@@ -277,5 +277,6 @@ FORMAT = InputFormat(
     cut=cut_file,
     read=read_rows,
     records=row_records,
+    packs=False,
     field_type=column_type,
 )
