@@ -29,10 +29,10 @@ from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import Settings, recorded_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete
 from elmo_beam.transforms.packs import Pack, Planned, recorded_plans
-from elmo_beam.transforms.settings_checks import resolved
+from elmo_beam.transforms.settings_checks import resolved, with_field_types
 
 
 def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, Session]:
@@ -46,7 +46,8 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(job.output)
     paths = input_files(job.inputs, layout.root)
-    settings = resolved(job.settings)
+    recorded = None if job.overwrite else recorded_settings(layout)
+    settings = with_field_types(resolved(job.settings), paths, recorded)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
         seen = names_of(layout)
         planned = arranged(layout, paths, recorded_plans(layout), settings)

@@ -67,6 +67,7 @@ REASONS = (
     "not_a_string",
     "null_text",
     "bad_id",
+    "bad_field",
 )
 
 

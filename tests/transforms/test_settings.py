@@ -45,6 +45,7 @@ CHANGES: dict[str, Any] = {
     "parquet_encoding": "plain",
     "words": ("bank",),
     "word_case": "fold",
+    "keep_fields": ("label:int64",),
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -67,7 +68,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.max_tokens, settings.long_sentences) == (5000, "reject")
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
-    assert (settings.words, settings.word_case) == ((), "exact")
+    assert (settings.words, settings.word_case, settings.keep_fields) == ((), "exact", ())
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 
@@ -113,7 +114,7 @@ def test_a_run_from_before_a_setting_existed_continues_with_its_default_only(
     document = {"settings": before_added(BASE), "versions": {}}
     Path(layout.run).write_text(json.dumps(document))
     old, new = getattr(BASE, name), CHANGES[name]
-    shown = "none, now bank" if name == "words" else f"{old}, now {new}"
+    shown = f"none, now {new[0]}" if old == () else f"{old}, now {new}"
     with refused(f"`{name}` {shown}"):
         record_settings(layout, replace(BASE, **{name: CHANGES[name]}))
     record_settings(layout, BASE)
@@ -161,10 +162,11 @@ def test_every_setting_that_differs_is_named_with_both_values(layout: Layout) ->
     expected = [
         f"`{name}` {getattr(BASE, name)}, now {value}"
         for name, value in CHANGES.items()
-        if name not in ("digest", "outputs", "words")
+        if name not in ("digest", "outputs", "words", "keep_fields")
     ]
     expected.append("`outputs` word_emb, elmo, now default")
     expected.append("`words` none, now bank")
+    expected.append("`keep_fields` none, now label:int64")
     expected.append(f"`model` with digest {'0' * 12}, now {'f' * 12}")
     with refused(layout.root, "other settings", "another `output`, or `overwrite`", *expected):
         record_settings(layout, replace(before, **CHANGES))

@@ -24,7 +24,9 @@ PARTS_VERSION = 1
 
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
-ADDED = ("parquet_encoding", "trust_model", "words", "word_case")
+ADDED = ("parquet_encoding", "trust_model", "words", "word_case", "keep_fields")
+
+LISTS = ("outputs", "words", "keep_fields")  # tuples, which JSON has as lists
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Settings:
     parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
     let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
     these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
-    are the same.
+    are the same. keep_fields: JSON fields or columns to copy, each NAME or NAME:TYPE; a run records
+    their types.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -71,6 +74,7 @@ class Settings:
     trust_model: bool = False
     words: tuple[str, ...] = ()
     word_case: str = "exact"
+    keep_fields: tuple[str, ...] = ()
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -92,14 +96,14 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON keeps them: tuples as lists."""
-        return {**asdict(self), "outputs": list(self.outputs), "words": list(self.words)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in LISTS}}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Settings:
         """The settings that `to_json` gave, now or before the fields in ADDED existed."""
         names = [f.name for f in fields(cls) if f.name in document or f.name not in ADDED]
         known = {name: document[name] for name in names}
-        lists = {name: tuple(known.get(name, ())) for name in ("outputs", "words")}
+        lists = {name: tuple(known.get(name, ())) for name in LISTS}
         return cls(**{**known, **lists})
 
 
@@ -119,6 +123,14 @@ def read_settings(layout: Layout) -> Settings:
         raise UserError(
             f"{layout.run} is damaged, or of another version ({error}): start over with `overwrite`"
         ) from None
+
+
+def recorded_settings(layout: Layout) -> Settings | None:
+    """The settings of the run in a folder, None if there are none that can be read."""
+    try:
+        return read_settings(layout)
+    except UserError:
+        return None
 
 
 def record_settings(layout: Layout, settings: Settings, replace: bool = False) -> None:

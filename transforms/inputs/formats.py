@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.fields import holds, kept_fields, plain_type, type_text
 from elmo_beam.transforms.inputs.lines import Record, Rejected
-from elmo_beam.transforms.inputs.shards import Shard, compression_of
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, compression_of
 
 INPUT_FORMATS = [
     "elmo_beam.transforms.inputs.jsonl",
@@ -32,6 +33,9 @@ class InputFormat:
     (int64; bytes, or rows), and whatever else `records` needs. records: what each line of such a
     table says, or why it is rejected. cut and read raise Damaged. An id is written only if the
     setting `id_field` is given, whatever it means to the format.
+
+    A kept field is in the records, or a column of its name and type in the tables of `read`.
+    field_type: the type that a file gives a field of this name, or None; raises Damaged and Unread.
     """
 
     suffixes: tuple[str, ...]
@@ -40,6 +44,7 @@ class InputFormat:
     read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
     records: Callable[[pa.Table, Settings], Iterator[Record | Rejected]]
     packs: bool = True
+    field_type: Callable[[str, str], pa.DataType | None] = lambda path, name: None
 
 
 def input_format(path: str) -> InputFormat:
@@ -53,3 +58,27 @@ def input_format(path: str) -> InputFormat:
             return found
     text: InputFormat = import_module(TEXT).FORMAT
     return text
+
+
+def field_type(path: str, name: str) -> pa.DataType | None:
+    """The plain type that a file gives a field, None if it says none; raises Damaged, Unread."""
+    kind = input_format(path).field_type(path, name)
+    if kind is None or pa.types.is_null(kind):
+        return None
+    try:
+        return plain_type(kind)
+    except ValueError:
+        remedy = f": name one of its fields, as in {name}.b" if pa.types.is_struct(kind) else ""
+        raise Damaged(f"column {name!r} is {kind}, which cannot be kept{remedy}") from None
+
+
+def check_field_types(path: str, settings: Settings) -> None:
+    """Raises Damaged if a file gives a kept field another type than the run."""
+    for field in kept_fields(settings.keep_fields):
+        kind = field_type(path, field.name)
+        if kind is not None and not holds(field.type, kind):
+            raise Damaged(
+                f"column {field.name!r} is {type_text(kind)}, but the run keeps it as "
+                f"{type_text(field.type)}: a run that declares {field.name}:{type_text(kind)} "
+                "keeps it"
+            )
