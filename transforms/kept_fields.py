@@ -28,6 +28,8 @@ class KeptFields:
 
     def read(self, record: Record) -> dict[str, Any]:
         """A line's values, converted to the fields' types; raises Rejected if one cannot be."""
+        if not self._values:
+            return {}
         given = {**record.fields, **record.annotations}
         try:
             return {

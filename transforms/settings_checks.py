@@ -111,7 +111,7 @@ def with_field_types(
     """
     before = dict(map(parsed_field, recorded.keep_fields)) if recorded else {}
     entries = []
-    for name, declared in map(parsed_field, settings.keep_fields):
+    for name, declared in map(parsed_field, checked_fields(settings.keep_fields)):
         kind = declared or before.get(name) or _type_in(paths, name)
         entries.append(f"{name}:{type_text(kind)}")
     return replace(settings, keep_fields=tuple(entries))
