@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.fields import kept_fields, parsed_field, type_text
+from elmo_beam.transforms.inputs.fields import checked_fields, kept_fields, parsed_field, type_text
 from elmo_beam.transforms.inputs.formats import field_type
 from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
@@ -33,6 +33,8 @@ class KeptFields:
 
     def read(self, record: Record) -> dict[str, Any]:
         """A line's values, converted to the fields' types; raises Rejected if one cannot be."""
+        if not self._values:
+            return {}
         given = {**record.fields, **record.annotations}
         try:
             return {
@@ -87,7 +89,7 @@ def with_field_types(
     """
     before = dict(map(parsed_field, recorded.keep_fields)) if recorded else {}
     entries = []
-    for name, declared in map(parsed_field, settings.keep_fields):
+    for name, declared in map(parsed_field, checked_fields(settings.keep_fields)):
         kind = declared or before.get(name) or _type_in(paths, name)
         entries.append(f"{name}:{type_text(kind)}")
     return replace(settings, keep_fields=tuple(entries))

@@ -227,6 +227,8 @@ def test_without_a_listing_what_is_not_declared_is_a_string(job: Job) -> None:
     settings = resolved(Settings(model=str(job.model), keep_fields=("label", "n:int8")))
     typed = with_field_types(settings, (), None)
     assert typed.keep_fields == ("label:string", "n:int8")
+    one = with_field_types(Settings(keep_fields="label:int8"), (), None)  # type: ignore[arg-type]
+    assert one.keep_fields == ("label:int8",)
     layout = layout_of(str(job.out))
     record_settings(layout, typed)
     write_table(job, "a.parquet", text=["x"], label=["y"], n=pa.array([1], pa.int8()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,8 @@ def _bool(text: str) -> bool:
 def _integer(text: str, kind: pa.DataType) -> int:
     if not text.removeprefix("-").removeprefix("+").isdecimal():
         raise ValueError("not an integer")
-    number, limits = int(text), np.iinfo(kind.to_pandas_dtype())
-    if not limits.min <= number <= limits.max:
+    number, (least, most) = int(text), _limits(kind)
+    if not least <= number <= most:
         raise ValueError("out of range")
     return number
 
@@ -87,11 +88,21 @@ def _float(text: str, kind: pa.DataType) -> float:
     if "_" in text:  # which Python would pass over
         raise ValueError("not a number")
     number = float(text)
-    if float(np.finfo(kind.to_pandas_dtype()).max) < abs(number) < np.inf:
+    if _limits(kind)[1] < abs(number) < np.inf:
         raise ValueError("out of range")
     return number
 
 
+@cache
+def _limits(kind: pa.DataType) -> tuple[float, float]:
+    """The least and the greatest number of a type."""
+    dtype = kind.to_pandas_dtype()
+    if pa.types.is_integer(kind):
+        return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+
+
+@lru_cache(maxsize=1 << 12)  # a cast takes as long as a line, and dates recur
 def _cast(text: str, kind: pa.DataType) -> pa.Scalar:
     """Dates, times, decimals and what else Arrow makes of text."""
     try:
