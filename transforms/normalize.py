@@ -17,7 +17,7 @@ from elmo_beam.transforms.inputs.lines import HEAD, Rejected
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
-from elmo_beam.transforms.words import Occurrences, word_finder
+from elmo_beam.transforms.words import Occurrences, word_finder, word_keys
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,14 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     rejects: list[dict[str, Any]] = []
     columns = _Columns(raw.key.shard, settings)
     lines = raw.lines.select(["raw", "length", "offset"]).to_pylist()
-    records = input_format(raw.key.shard).records(raw.lines, settings)
+    source = input_format(raw.key.shard)
+    most_tokens, records = source.most_tokens(settings), source.records(raw.lines, settings)
     for number, (line, record) in enumerate(zip(lines, records, strict=True), raw.key.block.line):
         identity = record.identity
         try:
             if isinstance(record, Rejected):
                 raise record
-            sentences = reader.read(record)
+            sentences = reader.read(record, most_tokens)
         except Rejected as rejection:
             rejects.append(_reject(raw, line, number, rejection.reason, identity, settings))
             continue
@@ -72,7 +73,8 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
             continue
         kept = list(enumerate(sentences))
         if finder and occurrences is not None:
-            found = [finder.find(sentence.tokens) for sentence in sentences]
+            keys = [word_keys(s, record.annotations, settings.word_key) for s in sentences]
+            found = [finder.find(of_sentence) for of_sentence in keys]
             kept = [(i, sentence) for i, sentence in kept if found[i]]
             passed_sentences += len(sentences) - len(kept)
             for row, (i, sentence) in enumerate(kept, len(columns)):

@@ -110,7 +110,9 @@ def make_plan(path: str, settings: Settings) -> Plan:
     shard = Shard(path, 0, 0.0)
     try:
         shard = stat_shard(path)
-        content, blocks = input_format(path).cut(shard, settings)
+        source = input_format(path)
+        source.check(settings)
+        content, blocks = source.cut(shard, settings)
         return Plan(shard, settings.block_size, content, blocks)
     except Damaged as damage:
         return Plan(shard, settings.block_size, "", [], damaged=str(damage))

@@ -26,6 +26,7 @@ from elmo_beam.transforms.embed import EmbeddedBlock
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.shards import Shard
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column
@@ -66,6 +67,9 @@ REASONS = (
     "not_a_string",
     "null_text",
     "bad_id",
+    "bad_columns",
+    "bad_ids",
+    "bad_quotes",
 )
 
 
@@ -128,6 +132,23 @@ def read_shard(path: str, settings: Settings) -> tuple[Plan, list[RawBlock]]:
         for block, table in zip(plan.blocks, tables, strict=True)
     ]
     return plan, blocks
+
+
+def records_of(path: str, **changes: Any) -> list[tuple[int, Record | str]]:
+    """(offset, what it says, or the reason why not) of each record of a shard."""
+    run = make_settings(**changes)
+    plan, blocks = read_shard(path, run)
+    numbers = [block.key.block.line + i for block in blocks for i in range(len(block))]
+    assert numbers == list(range(plan.lines))
+    return [
+        (offset, record.reason if isinstance(record, Rejected) else record)
+        for block in blocks
+        for offset, record in zip(
+            block.lines["offset"].to_pylist(),
+            input_format(path).records(block.lines, run),
+            strict=True,
+        )
+    ]
 
 
 def raw_lines(blocks: Sequence[RawBlock]) -> list[tuple[bytes | None, int, int]]:

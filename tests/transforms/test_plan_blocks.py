@@ -51,12 +51,12 @@ def test_blocks_are_those_of_the_definition_however_the_text_arrives(
     text: tuple[bytes, list[bytes]], size: int
 ) -> None:
     data, chunks = text
-    assert cut_text(line_bounds(chunks), size) == slow_blocks(data, size)
+    assert cut_text(line_bounds(chunks, 0), size) == slow_blocks(data, size)
 
 
 @given(TEXTS, st.integers(1, 40))
 def test_blocks_tile_the_text_with_whole_lines(data: bytes, size: int) -> None:
-    blocks = cut_text(line_bounds([data]), size)
+    blocks = cut_text(line_bounds([data], 0), size)
     pieces = [data[b.start : b.start + b.length] for b in blocks]
     assert b"".join(pieces) == data
     assert all(piece.endswith(b"\n") for piece in pieces[:-1])
@@ -78,7 +78,7 @@ def test_blocks_tile_the_text_with_whole_lines(data: bytes, size: int) -> None:
     ],
 )
 def test_blocks_of_small_texts(data: bytes, size: int, expected: list[Block]) -> None:
-    assert cut_text(line_bounds([data]), size) == expected
+    assert cut_text(line_bounds([data], 0), size) == expected
 
 
 @pytest.mark.parametrize("block_size", [1, 100, 4096])

@@ -9,12 +9,15 @@ from importlib import import_module
 
 import pyarrow as pa
 
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.lines import Record, Rejected
-from elmo_beam.transforms.inputs.shards import Shard, compression_of
+from elmo_beam.transforms.inputs.shards import Damaged, Shard, compression_of
 
 INPUT_FORMATS = [
+    "elmo_beam.transforms.inputs.conllu",
+    "elmo_beam.transforms.inputs.delimited",
+    "elmo_beam.transforms.inputs.fasta",
     "elmo_beam.transforms.inputs.jsonl",
     "elmo_beam.transforms.inputs.parquet",
 ]
@@ -30,7 +33,8 @@ class InputFormat:
     some blocks, in order: a table per block of raw (large_binary or null), length and offset
     (int64; bytes, or rows), and whatever else `records` needs. records: what each line of such a
     table says, or why it is rejected. cut and read raise Damaged. An id is written only if the
-    setting `id_field` is given, whatever it means to the format.
+    setting `id_field` is given, whatever it means to the format. max_tokens: of a sentence, where
+    the setting gives none. annotations: what a record says of each token.
     """
 
     suffixes: tuple[str, ...]
@@ -38,16 +42,35 @@ class InputFormat:
     cut: Callable[[Shard, Settings], tuple[str, list[Block]]]
     read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
     records: Callable[[pa.Table, Settings], Iterator[Record | Rejected]]
+    max_tokens: int = MAX_TOKENS
+    annotations: tuple[str, ...] = ()
+
+    def check(self, settings: Settings) -> None:
+        """Raises Damaged if files of this format lack what a run with these settings needs."""
+        lacking = [name for name in settings.word_annotations if name not in self.annotations]
+        if lacking:
+            raise Damaged(
+                f"has no {' and '.join(lacking)} of its words, by which this run finds them: only "
+                "CoNLL-U (.conllu) has"
+            )
+
+    def most_tokens(self, settings: Settings) -> int:
+        """Of a sentence in a run with these settings; no more than a run's rows are padded to."""
+        return settings.max_tokens or min(self.max_tokens, settings.pad_to or self.max_tokens)
 
 
 def input_format(path: str) -> InputFormat:
     """The format of a file, by its suffix, or by the one before a compression's."""
-    compressed = compression_of(path) is not None
-    name = os.path.splitext(path)[0] if compressed else path
-    suffix = os.path.splitext(name)[1].lower()
+    suffix, compressed = suffix_of(path), compression_of(path) is not None
     for module in INPUT_FORMATS:
         found: InputFormat = import_module(module).FORMAT
         if suffix in found.suffixes and (found.compressible or not compressed):
             return found
     text: InputFormat = import_module(TEXT).FORMAT
     return text
+
+
+def suffix_of(path: str) -> str:
+    """A file's suffix, or the one before a compression's, in lower case."""
+    name = path if compression_of(path) is None else os.path.splitext(path)[0]
+    return os.path.splitext(name)[1].lower()

@@ -19,7 +19,7 @@ class Rejected(Exception):
     """A line that is not embedded: the reason, and its id if that could be read.
 
     Reasons: invalid_utf8, lone_surrogate, line_too_long, too_many_tokens, not_json, not_an_object,
-    missing_field, not_a_string, null_text, bad_id.
+    missing_field, not_a_string, null_text, bad_id, bad_columns, bad_ids, bad_quotes.
     """
 
     def __init__(self, reason: str, identity: str | None = None) -> None:

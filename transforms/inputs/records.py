@@ -3,7 +3,7 @@
 A scan takes a text in chunks of any size and gives the bounds of its records, ascending positions
 (int64) in arrays: where the first record begins, then where each ends, which is where the next one
 begins. It holds no more than a chunk, so a record may be of any size. Scanned alone, what lies
-between two bounds has the same bounds in it.
+between two bounds has the same bounds in it. Positions count from the one that it is given.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from elmo_beam.transforms.inputs.text_stream import TextStream
 CHUNK = 4 << 20
 BOM = b"\xef\xbb\xbf"
 
-Scan = Callable[[Iterable[bytes]], Iterator[np.ndarray]]
+Scan = Callable[[Iterable[bytes], int], Iterator[np.ndarray]]
 
 
 def cut_records(
     shard: Shard, settings: Settings, scan: Scan, check: Callable[[bytes], None] = check_text
 ) -> tuple[str, list[Block]]:
-    """The sha256 of the decompressed text, and its blocks.
+    """The sha256 of the decompressed text, and its blocks, with `limit` those of the first records.
 
-    check: raises Damaged if the first bytes, at most 4 MiB, are not those of the format.
+    Of a text with more records, only what must be read to find them is read and counts for the
+    sha256. check: raises Damaged if the first bytes, at most 4 MiB, are not those of the format.
     """
     sha = hashlib.sha256()
 
@@ -46,8 +47,18 @@ def cut_records(
             chunk = stream.read(CHUNK)
 
     with TextStream(shard) as stream:
-        blocks = cut_text(scan(chunks(stream)), settings.block_size)
+        bounds = scan(chunks(stream), 0)
+        if settings.limit is not None:
+            bounds = _first_records(bounds, settings.limit)
+        blocks = cut_text(bounds, settings.block_size)
     return sha.hexdigest(), blocks
+
+
+def _first_records(bounds: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    left = count + 1  # one bound more than records
+    while left > 0 and (array := next(bounds, None)) is not None:
+        yield array[:left]
+        left -= len(array)
 
 
 def read_records(
@@ -69,7 +80,7 @@ def read_records(
 
 
 def _records(data: bytes, block: Block, scan: Scan, mark: bytes) -> pa.Table:
-    bounds = np.concatenate([np.zeros(0, np.int64), *scan([data])])
+    bounds = np.concatenate([np.zeros(0, np.int64), *scan([data], 0)])
     whole = len(data) == block.length and len(bounds) == block.lines + 1
     if not whole or (bounds[0], bounds[-1]) != (0, len(data)):
         raise Damaged(CHANGED)
@@ -102,12 +113,11 @@ def byte_values(chunk: bytes) -> np.ndarray:
 def after_mark(scan: Scan) -> Scan:
     """The scan of a whole file, whose BOM, if it begins with one, is not part of the text."""
 
-    def bounds(chunks: Iterable[bytes]) -> Iterator[np.ndarray]:
+    def bounds(chunks: Iterable[bytes], position: int) -> Iterator[np.ndarray]:
         rest, head = iter(chunks), b""
         while len(head) < len(BOM) and (chunk := next(rest, None)) is not None:
             head += chunk
         text = head.removeprefix(BOM)
-        for array in scan(chain([text] if text else [], rest)):
-            yield array + (len(head) - len(text))
+        yield from scan(chain([text], rest), position + len(head) - len(text))
 
     return bounds

@@ -16,10 +16,10 @@ from elmo_beam.transforms.inputs.records import BOM, byte_values, cut_records, r
 from elmo_beam.transforms.inputs.shards import Shard
 
 
-def line_bounds(chunks: Iterable[bytes]) -> Iterator[np.ndarray]:
+def line_bounds(chunks: Iterable[bytes], position: int) -> Iterator[np.ndarray]:
     """The scan for lines, which end in a line feed; the last one perhaps without."""
-    yield np.zeros(1, np.int64)
-    position = end = 0
+    yield np.array([position])
+    end = position
     for chunk in chunks:
         ends = np.flatnonzero(byte_values(chunk) == ord("\n")) + position + 1
         position += len(chunk)
