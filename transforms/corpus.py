@@ -15,7 +15,6 @@ import numpy as np
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.sentences import Sentences
-from elmo_beam.transforms.accounts import BlockKey
 from elmo_beam.transforms.embed import sentences_of
 from elmo_beam.transforms.files.layout import shard_stem
 from elmo_beam.transforms.files.settings import Settings
@@ -52,9 +51,8 @@ def sentence_blocks(path: str, settings: Settings, reader: TextReader) -> Iterat
     """
     plan = _whole(path, settings)
     tables = input_format(path).read(plan.shard, plan.blocks, settings)
-    for block, table in zip(plan.blocks, tables, strict=True):
-        key = BlockKey(path, plan.content, block)
-        yield normalize_block(RawBlock(key, table), reader, settings)
+    for key, table in zip(plan.keys, tables, strict=True):
+        yield normalize_block(RawBlock(key, [table]), reader, settings)
 
 
 def _whole(path: str, settings: Settings) -> Plan:
@@ -130,8 +128,8 @@ def _corpus_of(block: SentenceBlock) -> Corpus:
     return Corpus(
         sentences_of(block.sentences),
         np.array(held_out, bool),
-        block.key.block.lines,
-        block.blank,
+        block.total("lines"),
+        block.total("blank"),
         Counter(block.rejected),
     )
 

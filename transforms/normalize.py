@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from elmo_beam.transforms.accounts import BlockKey
+from elmo_beam.transforms.accounts import BlockKey, Counts, Piece
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.lines import HEAD, Rejected
@@ -24,21 +24,22 @@ from elmo_beam.transforms.words import Occurrences, word_finder, word_keys
 class SentenceBlock:
     """A block's sentences, as a table of `sentence_schema`, and what became of all other lines.
 
-    If a run is of words, the sentences are those that have one, and occurrences says where;
-    passed_over: lines without any, and passed_sentences: sentences without any.
+    counts: the accounts of each of the key's pieces. If a run is of words, the sentences are those
+    that have one, and occurrences says where.
     """
 
     key: BlockKey
     sentences: pa.Table
-    embedded: int
-    blank: int
+    counts: list[Counts]
     rejects: list[dict[str, Any]]
     occurrences: Occurrences | None = None
-    passed_over: int = 0
-    passed_sentences: int = 0
 
     def __len__(self) -> int:
         return int(self.sentences.num_rows)
+
+    def total(self, name: str) -> int:
+        """The sum of one count over the pieces."""
+        return sum(getattr(counts, name) for counts in self.counts)
 
     @property
     def rejected(self) -> dict[str, int]:
@@ -51,47 +52,68 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
 
     A line is embedded, blank, rejected or, if the run is of words, passed over, as a whole.
     """
-    embedded = blank = passed_over = passed_sentences = 0
     finder = word_finder(settings.words, settings.word_case) if settings.words else None
     occurrences = Occurrences() if finder else None
     rejects: list[dict[str, Any]] = []
-    columns = _Columns(raw.key.shard, settings)
-    lines = raw.lines.select(["raw", "length", "offset"]).to_pylist()
-    source = input_format(raw.key.shard)
-    most_tokens, records = source.most_tokens(settings), source.records(raw.lines, settings)
-    for number, (line, record) in enumerate(zip(lines, records, strict=True), raw.key.block.line):
-        identity = record.identity
-        try:
-            if isinstance(record, Rejected):
-                raise record
-            sentences = reader.read(record, most_tokens)
-        except Rejected as rejection:
-            rejects.append(_reject(raw, line, number, rejection.reason, identity, settings))
-            continue
-        if not sentences:
-            blank += 1
-            continue
-        kept = list(enumerate(sentences))
-        if finder and occurrences is not None:
-            keys = [word_keys(s, record.annotations, settings.word_key) for s in sentences]
-            found = [finder.find(of_sentence) for of_sentence in keys]
-            kept = [(i, sentence) for i, sentence in kept if found[i]]
-            passed_sentences += len(sentences) - len(kept)
-            for row, (i, sentence) in enumerate(kept, len(columns)):
-                occurrences.add(row, sentence.tokens, found[i])
-        if not kept:
-            passed_over += 1
-            continue
-        embedded += 1
-        columns.add(number, line["offset"], identity, kept)
-    table = columns.table()
-    return SentenceBlock(
-        raw.key, table, embedded, blank, rejects, occurrences, passed_over, passed_sentences
+    columns = _Columns(settings)
+    counts = []
+    for piece, table in zip(raw.key.pieces, raw.tables, strict=True):
+        count: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        lines = table.select(["raw", "length", "offset"]).to_pylist()
+        source = input_format(piece.shard)
+        most_tokens, records = source.most_tokens(settings), source.records(table, settings)
+        for number, (line, record) in enumerate(zip(lines, records, strict=True), piece.block.line):
+            identity = record.identity
+            try:
+                if isinstance(record, Rejected):
+                    raise record
+                sentences = reader.read(record, most_tokens)
+            except Rejected as rejection:
+                reasons[rejection.reason] += 1
+                rejects.append(_reject(piece, line, number, rejection.reason, identity, settings))
+                continue
+            if not sentences:
+                count["blank"] += 1
+                continue
+            kept = list(enumerate(sentences))
+            if finder and occurrences is not None:
+                keys = [word_keys(s, record.annotations, settings.word_key) for s in sentences]
+                found = [finder.find(of_sentence) for of_sentence in keys]
+                kept = [(i, sentence) for i, sentence in kept if found[i]]
+                count["passed_sentences"] += len(sentences) - len(kept)
+                for row, (i, sentence) in enumerate(kept, len(columns)):
+                    occurrences.add(row, sentence.tokens, found[i])
+                    count["rows"] += len(found[i])
+            else:
+                count["rows"] += len(kept)
+            if not kept:
+                count["passed_over"] += 1
+                continue
+            count["embedded"] += 1
+            count["tokens"] += sum(len(sentence.tokens) for _, sentence in kept)
+            columns.add(piece.shard, number, line["offset"], identity, kept)
+        counts.append(_counts(piece, count, reasons))
+    return SentenceBlock(raw.key, columns.table(), counts, rejects, occurrences)
+
+
+def _counts(piece: Piece, count: Counter[str], reasons: Counter[str]) -> Counts:
+    block = piece.block
+    where = (piece.shard, piece.content, block.start, block.length, block.lines)
+    return Counts(
+        *where,
+        embedded=count["embedded"],
+        blank=count["blank"],
+        rejected=dict(reasons),
+        rows=count["rows"],
+        tokens=count["tokens"],
+        passed_over=count["passed_over"],
+        passed_sentences=count["passed_sentences"],
     )
 
 
 def _reject(
-    raw: RawBlock,
+    piece: Piece,
     line: dict[str, Any],
     number: int,
     reason: str,
@@ -100,7 +122,7 @@ def _reject(
 ) -> dict[str, Any]:
     head = (line["raw"] or b"")[:HEAD]
     return {
-        "shard": raw.key.shard,
+        "shard": piece.shard,
         "line": number,
         "offset": line["offset"],
         "reason": reason,
@@ -113,9 +135,8 @@ def _reject(
 class _Columns:
     """The columns of a block's sentences, as they grow."""
 
-    def __init__(self, shard: str, settings: Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._schema = sentence_schema(settings)
-        self._shard = shard
         self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
         self._tokens: list[str] = []
 
@@ -124,6 +145,7 @@ class _Columns:
 
     def add(
         self,
+        shard: str,
         line: int,
         offset: int,
         identity: str | None,
@@ -132,6 +154,7 @@ class _Columns:
         """One line's sentences, each with its number."""
         for i, sentence in sentences:
             row = {
+                "shard": shard,
                 "line": line,
                 "offset": offset,
                 "sentence": i,
@@ -151,6 +174,5 @@ class _Columns:
         arrays["tokens"] = pa.ListArray.from_arrays(
             pa.array(offsets), pa.array(self._tokens, pa.string())
         )
-        arrays["shard"] = pa.repeat(pa.scalar(self._shard, pa.string()), len(self))
         empty = {f.name: pa.array([], f.type) for f in self._schema}
         return pa.table([{**empty, **arrays}[n] for n in self._schema.names], schema=self._schema)

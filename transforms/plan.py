@@ -1,6 +1,7 @@
 """The plan of a shard: its blocks, its lines, and whether it is whole.
 
-The plan is a pure function of the file and the block size.
+The plan is a pure function of the file and the block size. Small files are planned together: see
+packs.py.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.accounts import BlockKey, Piece
+from elmo_beam.transforms.files.layout import Layout, block_stem, shard_stem
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import join, list_names, of_each, read_bytes, write_bytes
+from elmo_beam.transforms.files.storage import read_bytes, write_bytes
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, Unread, stat_shard
@@ -37,6 +40,31 @@ class Plan:
     unread: str | None = None
 
     @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans of all files that are planned together: of this one alone."""
+        return (self,)
+
+    @property
+    def stem(self) -> str:
+        """What the names of everything written for this plan begin with."""
+        return shard_stem(self.shard.path)
+
+    @property
+    def keys(self) -> list[BlockKey]:
+        """The blocks that are asked for."""
+        return [BlockKey(block_stem(self.stem, p.block.start), (p,)) for p in self.pieces]
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The blocks as pieces of the shard."""
+        return [Piece(self.shard.path, self.content, block) for block in self.blocks]
+
+    @property
+    def known(self) -> bool:
+        """Whether the file has been looked at; a new pack's have not."""
+        return self.good or self.damaged is not None or self.unread is not None
+
+    @property
     def good(self) -> bool:
         """Whether the blocks are all that the shard holds."""
         return self.damaged is None and self.content != ""
@@ -47,14 +75,22 @@ class Plan:
         return sum(block.lines for block in self.blocks)
 
     def to_json(self) -> str:
-        """The plan as its file keeps it; blocks as [start, length, line, lines]."""
+        """The plan as its file keeps it."""
+        return json.dumps(self.to_document()) + "\n"
+
+    def to_document(self) -> dict[str, Any]:
+        """The plan as a JSON document; blocks as [start, length, line, lines]."""
         blocks = [[b.start, b.length, b.line, b.lines] for b in self.blocks]
-        return json.dumps({**asdict(self), "lines": self.lines, "blocks": blocks}) + "\n"
+        return {**asdict(self), "lines": self.lines, "blocks": blocks}
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
         """The plan that `to_json` wrote."""
-        d = json.loads(text)
+        return cls.from_document(json.loads(text))
+
+    @classmethod
+    def from_document(cls, d: dict[str, Any]) -> Plan:
+        """The plan that `to_document` gave."""
         blocks = [Block(*b) for b in d["blocks"]]
         why = (d["damaged"], d.get("unread"))
         return cls(Shard(**d["shard"]), d["block_size"], d["content"], blocks, *why)
@@ -66,28 +102,16 @@ class Span:
 
     shard: Shard
     content: str
-    blocks: list[Block]
+    keys: list[BlockKey]
 
 
 def recorded_plan(layout: Layout, path: str) -> Plan | None:
     """The plan on record, None if there is none that can be read."""
-    return parse_plan(read_bytes(layout.plan_of(path)))
-
-
-def parse_plan(text: bytes | None) -> Plan | None:
-    """The plan that `to_json` wrote, None if the text is not one."""
+    text = read_bytes(layout.plan_of(path))
     try:
         return None if text is None else Plan.from_json(text)
     except (ValueError, TypeError, KeyError):  # a file that lost its bytes in a power cut, say
         return None
-
-
-def recorded_plans(layout: Layout) -> dict[str, Plan]:
-    """All plans that the run has, by the paths of their shards, in order."""
-    names = list_names(layout.plan)
-    texts = of_each(layout.root, lambda name: read_bytes(join(layout.plan, name)), names)
-    plans = [plan for plan in map(parse_plan, texts) if plan]
-    return {plan.shard.path: plan for plan in sorted(plans, key=lambda plan: plan.shard.path)}
 
 
 def write_plan(layout: Layout, plan: Plan) -> None:
@@ -120,21 +144,25 @@ def make_plan(path: str, settings: Settings) -> Plan:
         return Plan(shard, settings.block_size, "", [], unread=str(cause))
 
 
-def plan_shard(layout: Layout, path: str, settings: Settings) -> Plan:
-    """The plan on record if it still holds, else a new one, which is put on record.
+def renewed(before: Plan | None, path: str, settings: Settings) -> Plan:
+    """The plan of before if it still holds, else a new one.
 
     A good plan is not given up because the file cannot be read now: its blocks may be done.
     """
-    before = recorded_plan(layout, path)
     if before is not None and holds(before, path, settings):
-        if before.unread is None:
-            return before
-        plan = replace(before, unread=None)
-    else:
-        plan = make_plan(path, settings)
-        if plan.unread and before and before.good and before.block_size == settings.block_size:
-            plan = replace(before, unread=plan.unread)
-    write_plan(layout, plan)
+        return replace(before, unread=None)
+    plan = make_plan(path, settings)
+    if plan.unread and before and before.good and before.block_size == settings.block_size:
+        return replace(before, unread=plan.unread)
+    return plan
+
+
+def plan_shard(layout: Layout, path: str, settings: Settings) -> Plan:
+    """The shard's plan, renewed and on record."""
+    before = recorded_plan(layout, path)
+    plan = renewed(before, path, settings)
+    if plan != before:
+        write_plan(layout, plan)
     return plan
 
 
@@ -145,5 +173,6 @@ def spans_of(plan: Plan) -> Iterator[Span]:
     size = SPAN_BLOCKS
     if not plan.shard.seekable:
         size = max(1, -(-len(plan.blocks) // FILE_SPANS))
-    for i in range(0, len(plan.blocks), size):
-        yield Span(plan.shard, plan.content, plan.blocks[i : i + size])
+    keys = plan.keys
+    for i in range(0, len(keys), size):
+        yield Span(plan.shard, plan.content, keys[i : i + size])

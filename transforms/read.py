@@ -7,28 +7,29 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from elmo_beam.transforms.accounts import BlockKey, is_done
+from elmo_beam.transforms.accounts import BlockKey, Piece, left_to_do
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, Unread, stat_shard
+from elmo_beam.transforms.packs import recorded_pack, without, write_pack
 from elmo_beam.transforms.plan import Plan, Span, make_plan, recorded_plan, write_plan
 
 
 @dataclass(frozen=True)
 class RawBlock:
-    """A block's lines as they are in the file.
+    """A block's lines as they are in its files.
 
-    lines: a table of raw (large_binary, null where Parquet has null; only the head of a line over
-    1 MiB), length (int64, bytes), offset (int64, bytes of decompressed text, or the row) and, from
-    Parquet with `id_field`, id.
+    tables: one for each of the key's pieces, of raw (large_binary, null where Parquet has null;
+    only the head of a line over 1 MiB), length (int64, bytes), offset (int64, bytes of decompressed
+    text, or the row) and what else the file's format needs.
     """
 
     key: BlockKey
-    lines: pa.Table
+    tables: list[pa.Table]
 
     def __len__(self) -> int:
-        return int(self.lines.num_rows)
+        return sum(int(table.num_rows) for table in self.tables)
 
 
 def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlock]:
@@ -37,12 +38,11 @@ def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlo
     Where a file cannot be read on, its plan says why and keeps its blocks. Where it is no longer as
     planned, which a second reading proves, its plan says that it is damaged.
     """
-    keys = [BlockKey(span.shard.path, span.content, block) for block in span.blocks]
-    todo = [key for key in keys if not is_done(layout, settings, key)]
+    todo = left_to_do(layout, settings, span.keys)
     shard = span.shard
     try:
         read = input_format(shard.path).read
-        tables = read(shard, [key.block for key in todo], settings)
+        tables = read(shard, [key.pieces[0].block for key in todo], settings)
         for key in todo:
             table = next(tables)
             now = stat_shard(shard.path)
@@ -51,7 +51,7 @@ def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlo
                 if not plan.good or plan.unread is not None:
                     return
                 shard = plan.shard
-            yield RawBlock(key, table)
+            yield RawBlock(key, [table])
     except Damaged as damage:
         plan = _planned_again(layout, span, settings, None)
         if plan.good and plan.unread is None:  # the next try may do
@@ -77,3 +77,51 @@ def _planned_again(layout: Layout, span: Span, settings: Settings, now: Shard | 
         again = replace(again, damaged=again.damaged or CHANGED, content="", blocks=[])
     write_plan(layout, again)
     return again
+
+
+def read_pack(layout: Layout, stem: str, settings: Settings) -> Iterator[RawBlock]:
+    """A pack's blocks, without those that are done already.
+
+    A file that cannot be read, or is no longer as planned, is left out of its block, and its plan
+    says why.
+    """
+    pack = recorded_pack(layout, stem)
+    read: set[BlockKey] = set()
+    while pack is not None:
+        plans = {plan.shard.path: plan for plan in pack.plans}
+        todo = [key for key in left_to_do(layout, settings, pack.keys) if key not in read]
+        if not todo:
+            return
+        tables = []
+        for piece in todo[0].pieces:
+            table, plan = _read_piece(plans[piece.shard], piece, settings)
+            if plan != plans[piece.shard]:
+                pack = pack.with_plan(plan)
+                write_pack(layout, pack)
+            if table is None:
+                break
+            tables.append(table)
+        else:
+            read.add(todo[0])
+            yield RawBlock(todo[0], tables)
+
+
+def _read_piece(plan: Plan, piece: Piece, settings: Settings) -> tuple[pa.Table | None, Plan]:
+    """A piece's lines, None if they cannot be had, and its file's plan after that."""
+    path, table, cause = piece.shard, None, CHANGED
+    if plan.unread is not None:
+        return None, without(plan, unread=plan.unread)
+    try:
+        [table] = input_format(path).read(plan.shard, [piece.block], settings)
+        if stat_shard(path) == plan.shard:
+            return table, plan
+    except Damaged as damage:
+        cause = str(damage)
+    except Unread as error:
+        return None, without(plan, unread=str(error))
+    again = make_plan(path, settings)
+    if again.content == plan.content:
+        return table, again if table is not None else without(again, unread=cause)
+    if again.unread is not None:
+        return None, without(again, unread=again.unread)
+    return None, without(again, damaged=again.damaged or CHANGED)

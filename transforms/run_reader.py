@@ -16,21 +16,26 @@ from elmo_beam.elmo.arguments import check_choice, check_count, name_list, path_
 from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
 from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.elmo.model.outputs import output_dim
-from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
+from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
-from elmo_beam.transforms.plan import recorded_plans
+from elmo_beam.transforms.packs import Planned, recorded_plans
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run and its parts. shards: the paths of its inputs, in order."""
+    """A run and its parts. plans: of its inputs, in the order of its rows."""
 
     layout: Layout
     settings: Settings
-    shards: list[str]
+    plans: list[Planned]
+
+    @property
+    def shards(self) -> list[str]:
+        """The paths of its inputs, in order."""
+        return sorted(plan.shard.path for planned in self.plans for plan in planned.plans)
 
     @property
     def complete(self) -> bool:
@@ -53,19 +58,21 @@ class Run:
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """One table per part, in the input's order: all columns that the format keeps, or some.
 
+        A pack of small files stands in the place of its first file.
+
         Raises UserError for a column that the run does not have.
         """
         if columns is not None:
             columns = name_list("columns", columns)
         self._check_columns(columns)
         committed = {name.removesuffix(".json") for name in list_names(self.layout.blocks)}
-        by_shard: dict[str, list[str]] = {}
+        by_plan: dict[str, list[str]] = {}
         for name in list_names(self.layout.parts):
             match = BLOCK_NAME.fullmatch(name)
             if match and match["stem"] in committed:
-                by_shard.setdefault(match["stem"].rpartition("-")[0], []).append(name)
-        for shard in self.shards:
-            for name in by_shard.get(shard_stem(shard), []):
+                by_plan.setdefault(match["plan"], []).append(name)
+        for planned in self.plans:
+            for name in by_plan.get(planned.stem, []):
                 yield self._table(join(self.layout.parts, name), columns)
 
     def arrays(self, output: str) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +168,7 @@ def open_run(folder: StrPath, allow_incomplete: bool = False) -> Run:
     """The run in an output folder; UserError if it is not complete, unless that is allowed."""
     layout = layout_of(path_text("folder", folder))
     settings = read_settings(layout)
-    run = Run(layout, settings, list(recorded_plans(layout)))
+    run = Run(layout, settings, recorded_plans(layout))
     if not allow_incomplete and not run.complete:
         raise UserError(
             f"the run in {layout.root} is not complete: the same command finishes it; "

@@ -18,8 +18,9 @@ from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
+from elmo_beam.transforms.packs import PackSpan, packs_by_file, plan_pack
 from elmo_beam.transforms.plan import Span, plan_shard, spans_of
-from elmo_beam.transforms.read import read_span
+from elmo_beam.transforms.read import read_pack, read_span
 from elmo_beam.transforms.text import TextReader
 from elmo_beam.transforms.worker_errors import user_errors_marked
 from elmo_beam.transforms.worker_process import claim_worker_process
@@ -29,15 +30,26 @@ T = TypeVar("T")
 
 
 class PlanShards(beam.DoFn):
-    """Shard paths to spans of blocks; writes each shard's plan for the command to read."""
+    """Shard paths to spans of blocks; writes each shard's plan for the command to read.
+
+    A pack is planned and read as one, in the place of its first file.
+    """
 
     def __init__(self, layout: Layout, settings: Settings) -> None:
         self._layout, self._settings = layout, settings
 
-    def process(self, path: str) -> Iterator[Span]:
+    def setup(self) -> None:
         with user_errors_marked():
-            plan = plan_shard(self._layout, path, self._settings)
-        yield from spans_of(plan)
+            self._packs = packs_by_file(self._layout)
+
+    def process(self, path: str) -> Iterator[Span | PackSpan]:
+        pack = self._packs.get(path)
+        with user_errors_marked():
+            if pack is None:
+                yield from spans_of(plan_shard(self._layout, path, self._settings))
+            elif pack.plans[0].shard.path == path:
+                plan_pack(self._layout, pack.stem, self._settings)
+                yield PackSpan(pack.stem)
 
 
 class ReadSentences(beam.DoFn):
@@ -52,8 +64,11 @@ class ReadSentences(beam.DoFn):
     def setup(self) -> None:
         self._reader = TextReader(self._settings)
 
-    def process(self, span: Span) -> Iterator[SentenceBlock]:
-        raw_blocks = read_span(self._layout, span, self._settings)
+    def process(self, span: Span | PackSpan) -> Iterator[SentenceBlock]:
+        if isinstance(span, PackSpan):
+            raw_blocks = read_pack(self._layout, span.stem, self._settings)
+        else:
+            raw_blocks = read_span(self._layout, span, self._settings)
         blocks = (normalize_block(raw, self._reader, self._settings) for raw in raw_blocks)
         with user_errors_marked():
             yield from prefetched(blocks)

@@ -26,23 +26,14 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
     """Commit a block: its rejects, then its part, then its accounts, each whole or not at all."""
     block, key = embedded.block, embedded.block.key
     earlier = read_accounts(layout, key.stem)
-    if earlier is not None and earlier.content != key.content:
+    if earlier is not None and not earlier.match(key, earlier.run):
         # They would vouch for what is written now, should the file become again what it was.
         delete(accounts_path(layout, key.stem))
     rejects_sha256 = _write_rejects(layout, embedded)
     size, sha256 = _write_part(layout, settings, embedded)
     accounts = Accounts(
-        shard=key.shard,
-        content=key.content,
-        start=key.block.start,
-        length=key.block.length,
-        lines=key.block.lines,
         run=settings.fingerprint,
-        embedded=block.embedded,
-        blank=block.blank,
-        rejected=block.rejected,
-        rows=embedded.part.num_rows,
-        tokens=sum(block.sentences["num_tokens"].to_pylist()),
+        pieces=tuple(block.counts),
         steps=embedded.steps,
         nodes=embedded.nodes,
         lookups=embedded.lookups,
@@ -50,8 +41,6 @@ def write_block(layout: Layout, settings: Settings, embedded: EmbeddedBlock) -> 
         bytes=size,
         sha256=sha256,
         rejects_sha256=rejects_sha256,
-        passed_over=block.passed_over,
-        passed_sentences=block.passed_sentences,
     )
     write_accounts(layout, key.stem, accounts)
     return accounts

@@ -12,11 +12,13 @@ from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
 from elmo_beam.elmo.wording import counted, duration, listed
 from elmo_beam.pipeline.job.manifest import damage_line
+from elmo_beam.transforms.accounts import Piece
 from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock
 from elmo_beam.transforms.outputs.formats import output_format
+from elmo_beam.transforms.packs import joined, new_packs
 from elmo_beam.transforms.text import TextReader
 
 PERCENTILES = (50, 90, 99, 99.9, 100)
@@ -41,14 +43,13 @@ class Forecast:
 
     def add(self, block: SentenceBlock) -> None:
         """Count one block."""
-        self.blocks += 1
-        self.lines += block.key.block.lines
-        self.blank += block.blank
+        self.lines += block.total("lines")
+        self.blank += block.total("blank")
         for reason, n in block.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
         self.lengths.append(np.asarray(block.sentences["num_tokens"]))
-        self.passed_over += block.passed_over
-        self.passed_sentences += block.passed_sentences
+        self.passed_over += block.total("passed_over")
+        self.passed_sentences += block.total("passed_sentences")
         if block.occurrences is None:
             self.text_bytes += block.sentences.nbytes
         else:  # each has its sentence beside it
@@ -60,15 +61,23 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
     """Read, normalize and tokenize everything, as a run would."""
     forecast = Forecast()
     reader = TextReader(settings)
+    packs = new_packs(paths, settings)
+    pack_of = {plan.shard.path: pack.stem for pack in packs for plan in pack.plans}
+    packed: dict[str, list[Piece]] = {}
     for path in paths:
         forecast.files += 1
         try:
             for block in sentence_blocks(path, settings, reader):
                 forecast.add(block)
+                if path in pack_of:
+                    packed.setdefault(pack_of[path], []).extend(block.key.pieces)
+                else:
+                    forecast.blocks += 1
         except Damaged as damage:
             forecast.problems.append(damage_line(path, str(damage)))
         except Unread as cause:
             forecast.problems.append(f"cannot read {path} ({cause})")
+    forecast.blocks += sum(len(joined(own, settings.block_size)) for own in packed.values())
     return forecast
 
 

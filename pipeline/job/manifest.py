@@ -16,8 +16,11 @@ from elmo_beam.transforms.files.storage import delete, exists, read_bytes, write
 def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[str, Any]:
     """The accounts of a run, per shard and in all, with its settings and figures."""
     return {
-        **_accounts(state, settings),
-        "shards": [{"shard": s.path, **_accounts(RunState([s]), settings)} for s in state.shards],
+        **_accounts(state, settings, len(state.done)),
+        "shards": [
+            {"shard": s.path, **_accounts(RunState([s]), settings, len(s.done))}
+            for s in state.shards
+        ],
         "damaged": [
             {"shard": s.path, "cause": s.plan.damaged}
             for s in state.shards
@@ -31,11 +34,11 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
         "settings": settings.to_json(),
         "versions": versions(),
         "figures": {
-            "bytes": state.total("bytes"),
-            "steps": state.total("steps"),
-            "nodes": state.total("nodes"),
-            "token_lookups": state.total("lookups"),
-            "token_cache_misses": state.total("misses"),
+            "bytes": state.work("bytes"),
+            "steps": state.work("steps"),
+            "nodes": state.work("nodes"),
+            "token_lookups": state.work("lookups"),
+            "token_cache_misses": state.work("misses"),
             "session_seconds": round(session.seconds, 1),
             "session_tokens": session.tokens,
             "model_load_seconds": session.model_load,
@@ -44,7 +47,7 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
     }
 
 
-def _accounts(state: RunState, settings: Settings) -> dict[str, Any]:
+def _accounts(state: RunState, settings: Settings, blocks: int) -> dict[str, Any]:
     return {
         "complete": state.complete,
         "lines": state.total("lines"),
@@ -54,7 +57,7 @@ def _accounts(state: RunState, settings: Settings) -> dict[str, Any]:
         "rejected": state.rejected,
         "rows": state.total("rows"),
         "tokens": state.total("tokens"),
-        "blocks": len(state.accounts),
+        "blocks": blocks,
     }
 
 

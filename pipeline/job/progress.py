@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.job.state import RunState
@@ -10,40 +11,42 @@ from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.transforms.accounts import Accounts, read_accounts
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.remote import is_remote
-from elmo_beam.transforms.files.storage import list_names
-from elmo_beam.transforms.plan import recorded_plan
+from elmo_beam.transforms.files.storage import list_names, read_bytes
+from elmo_beam.transforms.packs import Planned, parse_planned
 
 
 class Progress:
     """Watches plan/ and blocks/ of a run, whoever writes them."""
 
-    def __init__(self, layout: Layout, state: RunState, status: Status) -> None:
+    def __init__(
+        self, layout: Layout, state: RunState, unplanned: Sequence[str], status: Status
+    ) -> None:
+        """unplanned: the stems of plans that the job will make."""
         self._layout = layout
-        self._shards = [shard.path for shard in state.shards]
-        self._unplanned = {s.path for s in state.shards if s.plan is None}
+        self._files = len(state.shards)
+        self._unplanned = set(unplanned)
         self._seen = {name.removesuffix(".json") for name in list_names(layout.blocks)}
-        self._valid = {stem for shard in state.shards for stem in shard.done}
         self._lines = state.total("lines")
-        self._planned = [(len(s.keys), s.plan.lines) for s in state.shards if s.plan]
+        self._planned = [_sizes(planned) for planned in state.plans]
         self._at_start = self._lines
         self._tokens = 0
         self._first: float | None = None
         self._status = status
-        self.blocks = len(self._valid)
+        self.blocks = len(state.done)
         self.interval = 15.0 if is_remote(layout.root) else 0.5
 
     @property
     def planned_blocks(self) -> int:
         """Blocks of the shards planned so far."""
-        return sum(blocks for blocks, _ in self._planned)
+        return sum(blocks for _, blocks, _ in self._planned)
 
     def look(self) -> None:
         """See which plans and blocks are new."""
-        for path in sorted(self._unplanned):
-            plan = recorded_plan(self._layout, path)
-            if plan is not None:
-                self._unplanned.discard(path)
-                self._planned.append((len(plan.blocks), plan.lines))
+        for stem in sorted(self._unplanned):
+            planned = parse_planned(read_bytes(self._layout.plan_at(stem)))
+            if planned is not None and planned.known:
+                self._unplanned.discard(stem)
+                self._planned.append(_sizes(planned))
         names = {name.removesuffix(".json") for name in list_names(self._layout.blocks)}
         for stem in names - self._seen:
             accounts = read_accounts(self._layout, stem)
@@ -54,7 +57,7 @@ class Progress:
     def update(self) -> None:
         """Look again, and show how far the run is."""
         self.look()
-        lines = sum(lines for _, lines in self._planned)
+        lines = sum(lines for _, _, lines in self._planned)
         share = self._lines / lines if lines and not self._unplanned else 0.0
         self._status.show(share, self.line())
 
@@ -67,12 +70,12 @@ class Progress:
 
     def line(self) -> str:
         """`120 of 660 blocks, 14,210 tokens/s, 6 min left`."""
-        planned = len(self._shards) - len(self._unplanned)
+        planned = sum(files for files, _, _ in self._planned)
         if self._unplanned:
-            return f"planned {planned} of {counted(len(self._shards), 'file')}"
+            return f"planned {planned} of {counted(self._files, 'file')}"
         text = self._blocks_done()
         seconds = time.monotonic() - (self._first or time.monotonic())
-        lines = sum(lines for _, lines in self._planned)
+        lines = sum(lines for _, _, lines in self._planned)
         made = self._lines - self._at_start
         if seconds > 0 and made > 0 and self._first_lines < made:
             rate = (self._tokens - self._first_tokens) / seconds
@@ -85,9 +88,14 @@ class Progress:
 
     def _count(self, accounts: Accounts) -> None:
         self.blocks += 1
-        self._lines += accounts.lines
-        self._tokens += accounts.tokens
+        self._lines += accounts.total("lines")
+        self._tokens += accounts.total("tokens")
         if self._first is None:  # the first block waits for the model, so it does not count
             self._first = time.monotonic()
             self._first_lines = self._lines - self._at_start
             self._first_tokens = self._tokens
+
+
+def _sizes(planned: Planned) -> tuple[int, int, int]:
+    """The files, blocks and lines of a plan."""
+    return len(planned.plans), len(planned.keys), sum(plan.lines for plan in planned.plans)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from elmo_beam.elmo.encoder.precision import check_precision
-from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.job.failures import explained
 from elmo_beam.pipeline.job.folder import folder_held
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import finish
+from elmo_beam.pipeline.job.planning import arranged
 from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
 from elmo_beam.pipeline.job.state import (
@@ -29,12 +28,10 @@ from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
-from elmo_beam.transforms.accounts import Accounts, read_accounts
-from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
-from elmo_beam.transforms.files.remote import is_remote
+from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.files.storage import clear_temporary, delete, list_names
-from elmo_beam.transforms.plan import Plan, recorded_plans
+from elmo_beam.transforms.files.storage import clear_temporary, delete
+from elmo_beam.transforms.packs import Pack, Planned, recorded_plans
 from elmo_beam.transforms.settings_checks import resolved
 
 
@@ -52,13 +49,12 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
     settings = resolved(job.settings)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
         seen = names_of(layout)
-        recorded = recorded_plans(layout)
-        _refuse_missing(layout, paths, recorded)
-        state = state_now(layout, settings, paths, recorded)
+        planned = arranged(layout, paths, recorded_plans(layout), settings)
+        state = state_now(layout, settings, paths, planned)
         session = Session()
         if state.pending:
             delete(layout.success)
-            session, state = _run_pipeline(layout, settings, state, job, stop, status)
+            session, state = _run_pipeline(layout, settings, state, planned, job, stop, status)
         check_held()
         delete_stale(layout, state, seen)
         check_held()
@@ -84,35 +80,14 @@ def encoder_threads(processes: int) -> str:
     return str(max((os.cpu_count() or 1) // (2 * processes), 1))
 
 
-def _refuse_missing(layout: Layout, paths: list[str], recorded: Mapping[str, Plan]) -> None:
-    """UserError if there are parts of files that are gone, or that `paths` leaves out."""
-    stems = {
-        m["shard"]: m["stem"] for m in map(BLOCK_NAME.fullmatch, list_names(layout.parts)) if m
-    }
-    embedded = []
-    for path in {*paths, *recorded}:
-        if stems.pop(shard_stem(path), None):
-            embedded.append(path)
-    for stem in stems.values():  # of files whose plan is lost: their accounts name them
-        accounts = read_accounts(layout, stem)
-        if accounts is not None:
-            embedded.append(accounts.shard)
-    unnamed = sorted(set(embedded) - set(paths))
-    if unnamed:
-        raise UserError(
-            f"{layout.root} has parts of files that `inputs` no longer names ({listed(unnamed)}): "
-            "name them too, or give another `output`"
-        )
-    for path in embedded:
-        if not is_remote(path) and not os.path.lexists(path):
-            raise UserError(
-                f"{layout.root} has parts of {path}, which is gone: bring the file back, or give "
-                "another `output`"
-            )
-
-
 def _run_pipeline(
-    layout: Layout, settings: Settings, state: RunState, job: Job, stop: Stopper, status: Status
+    layout: Layout,
+    settings: Settings,
+    state: RunState,
+    planned: Sequence[Planned],
+    job: Job,
+    stop: Stopper,
+    status: Status,
 ) -> tuple[Session, RunState]:
     """Run the pipeline in a thread, showing progress; what that did, and the state after it."""
     import apache_beam as beam
@@ -124,16 +99,20 @@ def _run_pipeline(
     options = pipeline_options(job.beam_flags)
     pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
+    packed = {p.shard.path: each for each in planned if isinstance(each, Pack) for p in each.plans}
+    alone = [path for path in shards if path not in packed]
+    packs = list({pack.stem: pack for pack in packed.values()}.values())
+    firsts = [*alone, *(pack.plans[0].shard.path for pack in packs)]
     # A file with a new time but its old content keeps its blocks: they are not this session's.
-    changed = [shard.path for shard in state.shards if shard.plan is None]
-    earlier = read_state(layout, settings, plans_of(layout, changed))
-    before = _blocks(state) | _blocks(earlier)
+    before = state.done | read_state(layout, settings, planned).done
     began = time.monotonic()
-    progress = Progress(layout, state, status)
+    stems = [*map(shard_stem, alone), *(pack.stem for pack in packs)]
+    known = {each.stem for each in state.plans}
+    progress = Progress(layout, state, [stem for stem in stems if stem not in known], status)
     stop.describe = progress.stopped
     local = is_local(options)
     try:
-        pipeline | "Shards" >> beam.Create(shards) | "Job" >> EmbedShards(layout.root, settings)
+        pipeline | "Shards" >> beam.Create(firsts) | "Job" >> EmbedShards(layout.root, settings)
         submitted = None if local else submit(pipeline, stop)
 
         def work() -> Any:
@@ -146,22 +125,18 @@ def _run_pipeline(
         raise explained(error, layout) from None
     finally:
         status.end()
-    after = read_state(layout, settings, plans_of(layout, shards))
+    after = read_state(layout, settings, plans_of(layout, shards), shards)
     session = Session(
         seconds=time.monotonic() - began,
         tokens=sum(
-            accounts.tokens
-            for stem, accounts in _blocks(after).items()
+            accounts.total("tokens")
+            for stem, accounts in after.done.items()
             if before.get(stem) != accounts
         ),
         model_load=_model_load(result),
         peak_memory=peak_memory() if local else 0,
     )
     return session, after
-
-
-def _blocks(state: RunState) -> dict[str, Accounts]:
-    return {stem: accounts for shard in state.shards for stem, accounts in shard.done.items()}
 
 
 def _model_load(result: Any) -> float | None:

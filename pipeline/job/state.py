@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
-from elmo_beam.transforms.accounts import Accounts, BlockKey, read_accounts
+from elmo_beam.transforms.accounts import Accounts, Counts, read_accounts
 from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, shard_stem
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import delete, join, list_names, of_each
-from elmo_beam.transforms.plan import Plan, holds, recorded_plan
+from elmo_beam.transforms.packs import Planned, recorded_plans
+from elmo_beam.transforms.plan import Plan, holds
 
 
 @dataclass
 class ShardState:
-    """One shard: its plan, None if there is none that counts, and the accounts of its blocks."""
+    """One shard: its plan, None if there is none that counts, and the accounts of its pieces."""
 
     path: str
     plan: Plan | None
-    done: dict[str, Accounts] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> list[BlockKey]:
-        """The blocks that the plan asks for."""
-        if self.plan is None:
-            return []
-        return [BlockKey(self.path, self.plan.content, block) for block in self.plan.blocks]
+    done: list[Counts] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -39,9 +33,15 @@ class ShardState:
 
 @dataclass
 class RunState:
-    """All shards of a run, in order."""
+    """All shards of a run, in order, what is planned of them, and the accounts of blocks done.
+
+    plans: those that are on record, in the order of their first shards; done: accounts by the
+    block's stem, in the order of the plans.
+    """
 
     shards: list[ShardState]
+    plans: list[Planned] = field(default_factory=list)
+    done: dict[str, Accounts] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -53,58 +53,76 @@ class RunState:
         """Whether a pipeline has anything to do: a shard without a plan, or blocks not done."""
         return any(s.plan is None or (not s.plan.damaged and not s.complete) for s in self.shards)
 
-    @property
-    def accounts(self) -> list[Accounts]:
-        """The accounts of every block that is done, in order."""
-        return [accounts for shard in self.shards for accounts in shard.done.values()]
-
     def total(self, name: str) -> int:
+        """The sum of one count over all shards."""
+        return sum(getattr(counts, name) for shard in self.shards for counts in shard.done)
+
+    def work(self, name: str) -> int:
         """The sum of one figure over all blocks done."""
-        return sum(getattr(accounts, name) for accounts in self.accounts)
+        return sum(getattr(accounts, name) for accounts in self.done.values())
 
     @property
     def rejected(self) -> dict[str, int]:
         """Rejected lines by reason."""
-        return dict(sum((Counter(a.rejected) for a in self.accounts), Counter()))
+        reasons: Counter[str] = Counter()
+        for shard in self.shards:
+            for counts in shard.done:
+                reasons.update(counts.rejected)
+        return dict(reasons)
 
 
-def read_state(layout: Layout, settings: Settings, plans: Mapping[str, Plan | None]) -> RunState:
-    """The state of a run over these shards, by their plans; those that count."""
+def read_state(
+    layout: Layout, settings: Settings, plans: Sequence[Planned], paths: Sequence[str] = ()
+) -> RunState:
+    """The state of a run by its plans, all of which count; paths: of more shards, not planned."""
+    shards = {path: ShardState(path, None) for path in paths}
+    shards |= {p.shard.path: ShardState(p.shard.path, p) for each in plans for p in each.plans}
+    state = RunState([shards[path] for path in sorted(shards)], list(plans))
     parts = {name.removesuffix(f".{settings.format}") for name in list_names(layout.parts)}
     committed = parts & {name.removesuffix(".json") for name in list_names(layout.blocks)}
     rejects = {name.removesuffix(".jsonl") for name in list_names(layout.rejects)}
-
-    def shard_state(item: tuple[str, Plan | None]) -> ShardState:
-        state = ShardState(*item)
-        for key in state.keys:
-            accounts = read_accounts(layout, key.stem) if key.stem in committed else None
-            if accounts is None or not accounts.match(key, settings.fingerprint):
-                continue
-            if not accounts.rejects_sha256 or key.stem in rejects:
-                state.done[key.stem] = accounts
-        return state
-
-    return RunState(of_each(layout.root, shard_state, plans.items()))
+    keys = [key for planned in plans for key in planned.keys if key.stem in committed]
+    found = of_each(layout.root, lambda key: read_accounts(layout, key.stem), keys)
+    for key, accounts in zip(keys, found, strict=True):
+        if accounts is None or not accounts.match(key, settings.fingerprint):
+            continue
+        if not accounts.rejects_sha256 or key.stem in rejects:
+            state.done[key.stem] = accounts
+            for counts in accounts.pieces:
+                shards[counts.shard].done.append(counts)
+    return state
 
 
 def state_now(
-    layout: Layout, settings: Settings, paths: Sequence[str], recorded: Mapping[str, Plan]
+    layout: Layout, settings: Settings, paths: Sequence[str], recorded: Sequence[Planned]
 ) -> RunState:
-    """The state in which a command finds a run: a plan counts if its file is as it was."""
+    """The state in which a command finds a run: a plan counts if its files are as they were.
 
-    def plan_now(path: str) -> Plan | None:
-        plan = recorded.get(path)
-        return plan if holds(plan, path, settings) else None
+    Of a pack with files that are damaged, or cannot be read, the others count.
+    """
+    plans = {plan.shard.path: plan for planned in recorded for plan in planned.plans}
+    known = [path for path in paths if path in plans]
+    root = next(filter(is_remote, paths), "")
+    held = of_each(root, lambda path: holds(plans[path], path, settings), known)
+    gone = {path for path, is_held in zip(known, held, strict=True) if not is_held}
+    now = [planned for planned in recorded if _counts(planned, gone)]
+    state = read_state(layout, settings, now, paths)
+    for shard in state.shards:
+        if shard.path in gone:
+            shard.plan = None
+    return state
 
-    plans = of_each(next(filter(is_remote, paths), ""), plan_now, paths)
-    return read_state(layout, settings, dict(zip(paths, plans, strict=True)))
+
+def _counts(planned: Planned, gone: Set[str]) -> bool:
+    """Whether the blocks of a plan are as they were, with these files not as they were."""
+    return all(plan.shard.path not in gone for plan in planned.plans if plan.good)
 
 
-def plans_of(layout: Layout, paths: Iterable[str]) -> dict[str, Plan | None]:
+def plans_of(layout: Layout, paths: Iterable[str]) -> list[Planned]:
     """The plans on record of these shards, of which a pipeline has just made some."""
-    paths = list(paths)
-    plans = of_each(layout.root, lambda path: recorded_plan(layout, path), paths)
-    return dict(zip(paths, plans, strict=True))
+    wanted = set(paths)
+    recorded = recorded_plans(layout)
+    return [each for each in recorded if any(plan.shard.path in wanted for plan in each.plans)]
 
 
 def names_of(layout: Layout) -> set[str]:
@@ -120,21 +138,20 @@ def delete_stale(layout: Layout, state: RunState, seen: Set[str]) -> None:
     that turned out damaged: whatever else there is may be another command's. A plan of a file that
     is no longer named, and of which nothing is embedded, goes too.
     """
-    kept = {stem for shard in state.shards for stem in shard.done}
-    shards = {shard_stem(shard.path): shard for shard in state.shards}
-    needed = set(shards)
+    damaged = {each.stem for each in state.plans if any(plan.damaged for plan in each.plans)}
+    own = {each.stem for each in state.plans} | {shard_stem(shard.path) for shard in state.shards}
+    needed = set(own)
     for folder in (layout.blocks, layout.parts, layout.rejects):
         for name in list_names(folder):
             match = BLOCK_NAME.fullmatch(name)
-            if match is None or match["stem"] in kept:
+            if match is None or match["stem"] in state.done:
                 continue
-            shard = shards.get(match["shard"])
-            if shard is None:
+            if match["plan"] not in own:
                 if folder == layout.parts:
-                    needed.add(match["shard"])
-            elif join(folder, name) in seen or (shard.plan and shard.plan.damaged):
+                    needed.add(match["plan"])
+            elif join(folder, name) in seen or match["plan"] in damaged:
                 delete(join(folder, name))
     for name in list_names(layout.plan):
         match, path = PLAN_NAME.fullmatch(name), join(layout.plan, name)
-        if match and path in seen and match["shard"] not in needed:
+        if match and path in seen and match["plan"] not in needed:
             delete(path)

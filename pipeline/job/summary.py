@@ -18,7 +18,7 @@ def summary(layout: Layout, state: RunState, session: Session) -> list[str]:
     """Lines: what became of the lines, what was written, and how fast."""
     total = state.total
     rejected = state.rejected
-    steps, lookups = total("steps"), total("lookups")
+    steps, lookups = state.work("steps"), state.work("lookups")
     rows = [
         ("lines", f"{total('lines'):,}"),
         (
@@ -30,7 +30,7 @@ def summary(layout: Layout, state: RunState, session: Session) -> list[str]:
         *_passed_over(state),
         ("  rejected", f"{sum(rejected.values()):,}"),
         *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
-        ("output", f"{total('bytes') / 1e6:,.1f} MB in {counted(len(state.accounts), 'part')}"),
+        ("output", f"{state.work('bytes') / 1e6:,.1f} MB in {counted(len(state.done), 'part')}"),
     ]
     for shard in state.shards:
         of_shard = RunState([shard])
@@ -38,10 +38,10 @@ def summary(layout: Layout, state: RunState, session: Session) -> list[str]:
             why = ", ".join(of_shard.rejected)
             rows.append(("note", f"nothing of {shard.path} is embedded ({why}): check the flags"))
     if steps:
-        nodes = total("nodes")
+        nodes = state.work("nodes")
         rows.append(("LSTM steps", f"{nodes:,}, {nodes / steps:.1%} of {steps:,} without sharing"))
     if lookups:
-        rows.append(("token cache", f"{1 - total('misses') / lookups:.1%} of lookups found"))
+        rows.append(("token cache", f"{1 - state.work('misses') / lookups:.1%} of lookups found"))
     if session.tokens:
         rate = session.tokens / session.seconds
         rows.append(

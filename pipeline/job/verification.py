@@ -19,14 +19,14 @@ from elmo_beam.pipeline.job.manifest import (
 )
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState, read_state
-from elmo_beam.transforms.accounts import Accounts, accounts_path, part_path, rejects_path
+from elmo_beam.transforms.accounts import Accounts, Counts, accounts_path, part_path, rejects_path
 from elmo_beam.transforms.files.layout import BLOCK_NAME, PLAN_NAME, Layout, layout_of
 from elmo_beam.transforms.files.lock import refuse_held
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
-from elmo_beam.transforms.plan import recorded_plans
+from elmo_beam.transforms.packs import recorded_plans
 from elmo_beam.transforms.write import file_digest
 
 REDO = "remove it and run the command again"
@@ -39,9 +39,9 @@ def verify(output: str) -> tuple[str, list[str]]:
     refuse_held(layout.root)
     state = read_state(layout, settings, recorded_plans(layout))
     wrong = list(_check(layout, settings, state))
-    checked = f"{counted(len(state.accounts), 'block')}, {counted(state.total('rows'), 'row')}"
+    checked = f"{counted(len(state.done), 'block')}, {counted(state.total('rows'), 'row')}"
     verdict = f"{counted(len(wrong), 'thing')} wrong" if wrong else "all as accounted"
-    return f"{checked}, {state.total('bytes') / 1e6:,.1f} MB: {verdict}", wrong
+    return f"{checked}, {state.work('bytes') / 1e6:,.1f} MB: {verdict}", wrong
 
 
 def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
@@ -54,10 +54,9 @@ def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]
         )
     yield from _check_manifest(layout, settings, state)
     yield from _check_strays(layout, settings, state)
-    for shard in state.shards:
-        for stem, accounts in shard.done.items():
-            yield from _check_part(layout, settings, stem, accounts)
-            yield from _check_rejects(layout, stem, accounts)
+    for stem, accounts in state.done.items():
+        yield from _check_part(layout, settings, stem, accounts)
+        yield from _check_rejects(layout, stem, accounts)
 
 
 def _check_manifest(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
@@ -74,11 +73,10 @@ def _check_strays(layout: Layout, settings: Settings, state: RunState) -> Iterat
     """
     if not state.complete:
         return
-    done = {stem for shard in state.shards for stem in shard.done}
-    expected = {layout.plan_of(shard.path) for shard in state.shards}
-    expected |= {part_path(layout, settings, stem) for stem in done}
-    expected |= {accounts_path(layout, stem) for stem in done}
-    expected |= {rejects_path(layout, stem) for stem in done}
+    expected = {layout.plan_at(planned.stem) for planned in state.plans}
+    expected |= {part_path(layout, settings, stem) for stem in state.done}
+    expected |= {accounts_path(layout, stem) for stem in state.done}
+    expected |= {rejects_path(layout, stem) for stem in state.done}
     for folder in (layout.plan, layout.parts, layout.rejects, layout.blocks):
         for name in list_names(folder):
             if join(folder, name) not in expected:
@@ -104,15 +102,28 @@ def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Account
 
 def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iterator[str]:
     """What is wrong with a part's rows."""
-    if table.num_rows != accounts.rows:
-        yield f"has {counted(table.num_rows, 'row')}, its accounts {accounts.rows:,}"
-    if not table.num_rows:
+    rows = accounts.total("rows")
+    if table.num_rows != rows:
+        yield f"has {counted(table.num_rows, 'row')}, its accounts {rows:,}"
+        return
+    if not rows:
         return
     full = part_schema(settings)
     kept = pa.schema([full.field(n) for n in output_format(settings.format).columns(settings)])
     if table.schema.remove_metadata() != kept:
         yield "has other columns than its run"
         return
+    row = 0
+    for counts in accounts.pieces:
+        own = table.slice(row, counts.rows)
+        row += counts.rows
+        of_shard = f" (rows of {counts.shard})" if len(accounts.pieces) > 1 else ""
+        if own.num_rows:
+            yield from (f"{wrong}{of_shard}" for wrong in _of_piece(own, settings, counts))
+
+
+def _of_piece(table: pa.Table, settings: Settings, accounts: Counts) -> Iterator[str]:
+    """What is wrong with the rows of one shard."""
     if len(pc.unique(table["offset"])) != accounts.embedded:
         yield f"has other lines than the {accounts.embedded} embedded"
     if pc.unique(table["shard"]).to_pylist() != [accounts.shard]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.session import Session
-from elmo_beam.pipeline.job.state import plans_of, read_state
+from elmo_beam.pipeline.job.state import read_state
 from elmo_beam.pipeline.job.summary import summary
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.run_reader import Run
@@ -16,7 +16,7 @@ from elmo_beam.transforms.run_reader import Run
 
 def overview(run: Run, rows: int) -> Iterator[str]:
     """The lines to show."""
-    state = read_state(run.layout, run.settings, plans_of(run.layout, run.shards))
+    state = read_state(run.layout, run.settings, run.plans)
     yield from summary(run.layout, state, Session())
     yield from (f"  ! {line}" for line in problems(state))
     yield from _settings(run.settings)

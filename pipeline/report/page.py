@@ -13,7 +13,7 @@ import numpy as np
 
 from elmo_beam.elmo.wording import counted, duration
 from elmo_beam.pipeline.job.manifest import problems
-from elmo_beam.pipeline.job.state import RunState, plans_of, read_state
+from elmo_beam.pipeline.job.state import RunState, read_state
 from elmo_beam.pipeline.report.svg import COLOURS, histogram
 from elmo_beam.pipeline.report.word_map import word_map
 from elmo_beam.transforms.files.layout import Layout
@@ -42,7 +42,7 @@ text-anchor:middle}
 def write_report(output: str) -> str:
     """Write DIR/report.html; its path."""
     run = open_run(output, allow_incomplete=True)
-    state = read_state(run.layout, run.settings, plans_of(run.layout, run.shards))
+    state = read_state(run.layout, run.settings, run.plans)
     html = "\n".join(_page(run.layout, state, run))
     write_bytes(run.layout.root, run.layout.report, html.encode("utf-8", "replace"))
     return run.layout.report
@@ -70,7 +70,7 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
     figures = [
         tuple(counted(state.total("rows"), _what_a_row_is(run)).split()),
         tuple(counted(state.total("tokens"), "token").split()),
-        (f"{state.total('bytes') / 1e6:,.1f} MB", f"in {counted(len(state.accounts), 'part')}"),
+        (f"{state.work('bytes') / 1e6:,.1f} MB", f"in {counted(len(state.done), 'part')}"),
     ]
     session = run.manifest.get("figures", {})
     seconds, tokens = session.get("session_seconds"), session.get("session_tokens")

@@ -21,6 +21,8 @@ from faults.stand_ins import plain_vectors
 
 A, B, C = shard("a.txt", 16), shard("b.jsonl.gz", 8), shard("c.parquet", 8)
 SHARDS = (A, B, C)
+SMALL = tuple(shard(f"{name}.txt", n) for name, n in zip("abcde", (2, 3, 8, 1, 2), strict=True))
+OTHER = shard(SMALL[0].name, 3, "other")
 TFRECORD = ("--format=tfrecord", "--outputs=elmo,default", "--max_tokens=9", "--pad_to=9")
 MODEL_FILES = {"vocab.txt", "softmax.hdf5", "weights.hdf5", "options.json", "training.json"}
 RECIPE = {"batch_tokens": 1000, "n_negative_samples_batch": 8, "n_tokens_vocab": 40}
@@ -103,6 +105,21 @@ def added(folder: Path, run: Runs) -> None:
         each.write(folder / "in")
     run(embed()(folder))
     C.write(folder / "in")
+
+
+def packed(folder: Path, run: Runs) -> None:
+    """Five small files, and nothing done."""
+    for each in SMALL:
+        each.write(folder / "in")
+
+
+def pack_changed(folder: Path, run: Runs) -> None:
+    """Small files were done, but one has another content now, and one is new."""
+    for each in SMALL[:-1]:
+        each.write(folder / "in")
+    run(embed()(folder))
+    OTHER.write(folder / "in")
+    SMALL[-1].write(folder / "in")
 
 
 def with_notes(folder: Path, run: Runs) -> None:
@@ -231,12 +248,15 @@ def command_of(name: str, *flags: str) -> Callable[[Path], list[str]]:
 
 TRAIN = ("--input", "{}/in/a.txt", "--output", "{}/out", "--options", "{}/in/options.json")
 CHANGED = (A, shard("a.txt", 14, "other"))
+PACK_CHANGED = check_run(SMALL[0], Shard(SMALL[-1].name, ()), now=(OTHER, *SMALL[1:]))
 PHASES = {
     "fresh": Phase(fresh, embed(), check_run()),
     "continued": Phase(continued, embed(), check_run(), ("out/blocks/*",)),
     "changed": Phase(changed, embed(), check_run(A, now=(CHANGED[1], B, C)), ("out/blocks/[bc]*",)),
     "replaced": Phase(replaced, embed(), check_run(), ("out/blocks/*",)),
     "added": Phase(added, embed(), check_run(Shard(C.name, ())), ("out/blocks/*",)),
+    "packed": Phase(packed, embed(), check_run(now=SMALL)),
+    "pack-changed": Phase(pack_changed, embed(), PACK_CHANGED),
     "overwrite": Phase(
         with_notes, embed("--overwrite"), check_run(foreign="notes.txt"), ("out/notes.txt",)
     ),

@@ -50,9 +50,10 @@ class RunCheck:
             if file.startswith("blocks/"):
                 accounts = json.loads((self.out / file).read_text())
                 yield from self._wrong_block(Path(file).stem, accounts)
-                begin, end = accounts["start"], accounts["start"] + accounts["length"]
-                for shard in self.versions[accounts["shard"]]:
-                    covered[accounts["shard"]] |= {o for o in shard.offsets if begin <= o < end}
+                for piece in pieces_of(accounts):
+                    begin, end = piece["start"], piece["start"] + piece["length"]
+                    for shard in self.versions[piece["shard"]]:
+                        covered[piece["shard"]] |= {o for o in shard.offsets if begin <= o < end}
         missing = [
             path
             for path, versions in self.versions.items()
@@ -90,27 +91,37 @@ class RunCheck:
             yield f"accounts of {stem}, but another part"
         rejects = self.out / "rejects" / f"{stem}.jsonl"
         lines = rejects.read_text().splitlines() if rejects.exists() else []
-        rejected = [json.loads(line)["offset"] for line in lines]
+        rejects_of = [(reject["shard"], reject["offset"]) for reject in map(json.loads, lines)]
         rows = rows_of(parts[0])
-        begin, end = accounts["start"], accounts["start"] + accounts["length"]
-        fits = False
-        for version in self.versions[accounts["shard"]]:
-            here = {o: line for o, line in version.offsets.items() if begin <= o < end}
-            embedded = {o: line for o, line in here.items() if line}
-            fits |= (
-                rejected == [o for o, line in here.items() if line is REJECTED]
-                and [row[:3] for row in rows]
-                == [(accounts["shard"], o, line.split()) for o, line in embedded.items()]
-                and accounts["lines"] == len(here)
-                and accounts["embedded"] == len(embedded)
-            )
-        if not fits:
-            yield f"{stem} has other rows, rejects or accounts than its text gives"
+        at = 0
+        for piece in pieces_of(accounts):
+            own, at = rows[at : at + piece["rows"]], at + piece["rows"]
+            rejected = [offset for shard, offset in rejects_of if shard == piece["shard"]]
+            if not self._fits(piece, own, rejected):
+                yield f"{stem} has other rows, rejects or accounts than its text gives"
+        if at != len(rows):
+            yield f"{stem} has other rows than its accounts"
         for _, offset, tokens, vectors in rows:
             for name, found in vectors.items():
                 right = self.vectors(tokens, name, found.shape[1])
                 if found.shape != right.shape or np.abs(found - right).max() > 1e-5:
                     yield f"{stem} has wrong vectors {name} at {offset}"
+
+    def _fits(self, piece: dict[str, Any], rows: list[Row], rejected: list[int]) -> bool:
+        """Whether a piece has what a version of its file gives."""
+        begin, end = piece["start"], piece["start"] + piece["length"]
+        for version in self.versions[piece["shard"]]:
+            here = {o: line for o, line in version.offsets.items() if begin <= o < end}
+            embedded = {o: line for o, line in here.items() if line}
+            if (
+                rejected == [o for o, line in here.items() if line is REJECTED]
+                and [row[:3] for row in rows]
+                == [(piece["shard"], o, line.split()) for o, line in embedded.items()]
+                and piece["lines"] == len(here)
+                and piece["embedded"] == len(embedded)
+            ):
+                return True
+        return False
 
     def _incomplete(self, files: list[str]) -> Iterator[str]:
         """What a run lacks that has returned 0, and what it has too many."""
@@ -136,8 +147,16 @@ class RunCheck:
             stray = file not in {*FILES, LOG} if not folder else folder not in FOLDERS
             if stray or (folder in ("parts", "rejects") and Path(name).stem not in stems):
                 yield f"stray: {file}"
-        if len([file for file in files if file.startswith("plan/")]) != len(self.versions):
+        plans = [json.loads((self.out / f).read_text()) for f in files if f.startswith("plan/")]
+        planned = [plan["shard"]["path"] for each in plans for plan in each.get("plans", [each])]
+        if sorted(planned) != sorted(self.versions):
             yield "a plan too many or too few"
+
+
+def pieces_of(accounts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The accounts of each file of a block."""
+    pieces: list[dict[str, Any]] = accounts.get("pieces", [accounts])
+    return pieces
 
 
 def rows_of(part: Path) -> list[Row]:

@@ -42,8 +42,8 @@ class Shard:
         """The lines by their offset: in the decompressed text, or in Parquet's rows."""
         if self.name.endswith(".parquet"):
             return dict(enumerate(self.lines))
-        ends = np.cumsum([len(self._raw(line)) for line in self.lines])
-        return dict(zip([0, *ends[:-1].tolist()], self.lines, strict=True))
+        sizes = np.array([len(self._raw(line)) for line in self.lines], np.int64)
+        return dict(zip((np.cumsum(sizes) - sizes).tolist(), self.lines, strict=True))
 
 
 def shard(name: str, lines: int, word: str = "word") -> Shard:

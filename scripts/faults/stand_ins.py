@@ -64,6 +64,7 @@ class PlainPipeline:
         where = job._layout, job._settings
         planner, reader, writer = PlanShards(*where), ReadSentences(*where), WriteBlocks(*where)
         handler = ElmoHandler(job._settings)
+        planner.setup()
         spans = [span for path in paths.values for span in planner.process(path)]
         model = handler.load_model()
         reader.setup()

@@ -21,8 +21,9 @@ from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm, write_bilm
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.model.weights import Weights
-from elmo_beam.transforms.accounts import BlockKey
+from elmo_beam.transforms.accounts import BlockKey, Piece
 from elmo_beam.transforms.embed import EmbeddedBlock
+from elmo_beam.transforms.files.layout import block_stem, shard_stem
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import input_format
@@ -127,10 +128,7 @@ def read_shard(path: str, settings: Settings) -> tuple[Plan, list[RawBlock]]:
     plan = make_plan(path, settings)
     assert plan.damaged is None, plan.damaged
     tables = read_blocks(plan.shard, plan.blocks, settings)
-    blocks = [
-        RawBlock(BlockKey(path, plan.content, block), table)
-        for block, table in zip(plan.blocks, tables, strict=True)
-    ]
+    blocks = [RawBlock(key, [table]) for key, table in zip(plan.keys, tables, strict=True)]
     return plan, blocks
 
 
@@ -138,22 +136,20 @@ def records_of(path: str, **changes: Any) -> list[tuple[int, Record | str]]:
     """(offset, what it says, or the reason why not) of each record of a shard."""
     run = make_settings(**changes)
     plan, blocks = read_shard(path, run)
-    numbers = [block.key.block.line + i for block in blocks for i in range(len(block))]
+    numbers = [block.key.pieces[0].block.line + i for block in blocks for i in range(len(block))]
     assert numbers == list(range(plan.lines))
+    records = input_format(path).records
     return [
         (offset, record.reason if isinstance(record, Rejected) else record)
         for block in blocks
-        for offset, record in zip(
-            block.lines["offset"].to_pylist(),
-            input_format(path).records(block.lines, run),
-            strict=True,
-        )
+        for table in block.tables
+        for offset, record in zip(table["offset"].to_pylist(), records(table, run), strict=True)
     ]
 
 
 def raw_lines(blocks: Sequence[RawBlock]) -> list[tuple[bytes | None, int, int]]:
     """(raw, length, offset) of all lines."""
-    rows = [row for block in blocks for row in block.lines.to_pylist()]
+    rows = [row for block in blocks for table in block.tables for row in table.to_pylist()]
     return [(row["raw"], row["length"], row["offset"]) for row in rows]
 
 
@@ -178,7 +174,8 @@ def raw_block(
         columns["id"] = pa.array(ids)
     shard = shard or ("/in/a.txt" if ids is None else "/in/a.parquet")
     block = Block(0, sum(sizes) + len(sizes), first_line, len(lines))
-    return RawBlock(BlockKey(shard, "content", block), pa.table(columns))
+    key = BlockKey(block_stem(shard_stem(shard), 0), (Piece(shard, "content", block),))
+    return RawBlock(key, [pa.table(columns)])
 
 
 def normalized(raw: RawBlock, settings: Settings) -> SentenceBlock:

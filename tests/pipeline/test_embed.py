@@ -105,19 +105,19 @@ def test_vectors_are_the_encoders(done: Job) -> None:
 
 def test_the_folder_holds_what_its_layout_names_and_parts_hold_parts_only(done: Job) -> None:
     names = [name for name in files_of(done.out) if not name.startswith(".")]
-    stem = r"(?:a\.txt|b\.txt\.gz|c\.txt)-[0-9a-f]{8}"
+    stem = r"pack-[0-9a-f]{16}"
     block = stem + r"-0{15}"
     layout = rf"parts/{block}\.parquet|rejects/{block}\.jsonl|blocks/{block}\.json"
     layout += rf"|plan/{stem}\.json|run\.json|manifest\.json|_SUCCESS"
     assert [name for name in names if not re.fullmatch(layout, name)] == []
     folders = [name.split("/")[0] for name in names if "/" in name]
     assert {f: folders.count(f) for f in set(folders)} == {
-        "parts": 3,
-        "blocks": 3,
-        "plan": 3,
-        "rejects": 2,
+        "parts": 1,
+        "blocks": 1,
+        "plan": 1,
+        "rejects": 1,
     }
-    assert len(list((done.out / "parts").iterdir())) == 3  # no hidden ones either
+    assert len(list((done.out / "parts").iterdir())) == 1  # no hidden ones either
 
 
 def test_nothing_temporary_is_left(done: Job) -> None:

@@ -23,7 +23,16 @@ from elmo_beam.transforms.outputs.schema import part_schema
 from tests.helpers import command
 from tests.helpers.command import Job, files_of, random_lines
 
-FLAGS = ("--format", "rows", "--outputs", "elmo,default", "--id_field", "any")
+FLAGS = (
+    "--format",
+    "rows",
+    "--outputs",
+    "elmo,default",
+    "--id_field",
+    "any",
+    "--block_size",
+    "200",
+)
 
 
 def write_json(table: pa.Table, settings: Settings, path: str) -> None:

@@ -31,7 +31,7 @@ def test_every_figure_of_a_small_corpus_is_exact_and_nothing_is_written(job: Job
     job.file("a.txt", TEXT)
     job.file("b.txt.gz", gzip.compress(b"one\n"))
     shown = figures(planned(job, "--rate", "2").succeeds())
-    assert shown["files"] == "2 in 2 blocks"
+    assert shown["files"] == "2 in 1 block"
     assert shown["lines"] == "5 (1 blank, 1 rejected)"
     assert shown["invalid_utf8"] == "1"
     assert (shown["sentences"], shown["tokens"]) == ("3", "11")

@@ -34,7 +34,8 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     job = Job(tmp_path_factory.mktemp("done"), request.getfixturevalue("model"))
     files = [job.file(name, TEXT) for name in NAMES]
     files += [job.file("blank.txt", " \n\n"), job.file("empty.txt", "")]
-    flags = ("--outputs", "elmo,default", "--dtype", request.param)
+    flags: tuple[str, ...] = ("--outputs", "elmo,default", "--dtype", request.param)
+    flags += ("--block_size", "30")  # so that each file has parts of its own name
     job.embed(*flags, inputs=files).succeeds()
     return job
 

@@ -57,7 +57,7 @@ def test_the_rows_of_a_treebank(tmp_path: Path) -> None:
     path = write_shard(tmp_path / "a.conllu", f"{GO}\n{YORK}\n# only a comment\n".encode())
     run = make_settings(id_field="sent_id", tokenizer="moses", split_sentences=True)
     (block,) = [normalized(raw, run) for raw in read_shard(path, run)[1]]
-    assert (block.embedded, block.blank, block.rejected) == (2, 1, {})
+    assert (block.total("embedded"), block.total("blank"), block.rejected) == (2, 1, {})
     rows = rows_of(block)
     assert [(r["line"], r["sentence"], r["id"], r["tokens"]) for r in rows] == [
         (0, 0, "a-1", ["Do", "n't", "go", "."]),

@@ -39,7 +39,7 @@ def test_the_text_column_the_id_and_the_others(tmp_path: Path) -> None:
     ]
     run = make_settings(text_column="body", id_field="id")
     (block,) = [normalized(raw, run) for raw in read_shard(path, run)[1]]
-    assert (block.embedded, block.blank, block.rejected) == (2, 1, {})
+    assert (block.total("embedded"), block.total("blank"), block.rejected) == (2, 1, {})
     assert [(row["line"], row["offset"], row["id"], row["text"]) for row in rows_of(block)] == [
         (0, 14, "7", 'The bank, "so" of it'),
         (1, 45, "8", 'plain 5" pipe'),

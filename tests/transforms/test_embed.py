@@ -177,7 +177,7 @@ def test_the_handler_embeds_blocks_one_by_one_in_a_pipeline(model_folder: Path) 
     with local_pipeline() as pipeline:
         embedded = pipeline | Create(blocks) | RunInference(ElmoHandler(run))
         _ = embedded | ParDo(Keep(kept))
-    found = {embedded.block.key.shard: embedded for embedded in kept}
+    found = {embedded.block.key.pieces[0].shard: embedded for embedded in kept}
     assert sorted(found) == names
     assert len(kept) == 3
     for name, block in zip(names, blocks, strict=True):

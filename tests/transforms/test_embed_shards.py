@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from elmo_beam.transforms.embed_shards import EmbedShards
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import list_names, read_bytes
-from elmo_beam.transforms.plan import make_plan, recorded_plan, recorded_plans
+from elmo_beam.transforms.packs import recorded_plans
+from elmo_beam.transforms.plan import make_plan, recorded_plan
 from elmo_beam.transforms.settings_checks import resolved
 from tests.helpers.blocks import (
     Keep,
@@ -63,7 +65,7 @@ def embed(layout: Layout, paths: list[str], settings: Settings | None) -> list[A
 def test_paths_become_parts_and_their_accounts(
     layout: Layout, paths: list[str], settings: Settings, model_folder: Path
 ) -> None:
-    found = {accounts.start: accounts for accounts in embed(layout, paths[:1], settings)}
+    found = {a.pieces[0].start: a for a in embed(layout, paths[:1], settings)}
     run = resolved(settings)
     assert read_settings(layout) == run
     plan, blocks = read_shard(paths[0], run)
@@ -72,7 +74,7 @@ def test_paths_become_parts_and_their_accounts(
     encoder = shared(tiny_model(model_folder))
     stems = []
     for raw in blocks:
-        stem, accounts = raw.key.stem, found[raw.key.block.start]
+        stem, accounts = raw.key.stem, found[raw.key.pieces[0].block.start]
         stems.append(stem)
         assert read_accounts(layout, stem) == accounts
         assert accounts.match(raw.key, run.fingerprint)
@@ -86,26 +88,27 @@ def test_paths_become_parts_and_their_accounts(
                 np.testing.assert_allclose(np.array(got[name]), np.array(row[name]), atol=1e-5)
     assert list_names(layout.parts) == sorted(f"{stem}.parquet" for stem in stems)
     assert list_names(layout.blocks) == sorted(f"{stem}.json" for stem in stems)
-    assert sum(accounts.embedded for accounts in found.values()) == 40
+    assert sum(accounts.total("embedded") for accounts in found.values()) == 40
     assert [len(list_names(layout.rejects)), recorded_plan(layout, paths[0])] == [1, plan]
 
 
 def test_accounts_go_on_into_the_users_own_steps(
     layout: Layout, paths: list[str], settings: Settings
 ) -> None:
-    def counts(accounts: Accounts) -> tuple[str, tuple[int, int, int]]:
-        rejected = sum(accounts.rejected.values())
-        return Path(accounts.shard).name, (accounts.embedded, accounts.blank, rejected)
+    def counts(accounts: Accounts) -> Iterator[tuple[str, tuple[int, int, int]]]:
+        for piece in accounts.pieces:
+            rejected = sum(piece.rejected.values())
+            yield Path(piece.shard).name, (piece.embedded, piece.blank, rejected)
 
     with local_pipeline() as pipeline:
         shards = pipeline | beam.Create(paths) | EmbedShards(layout.root, settings)
         totals = (
             shards
-            | beam.Map(counts)
+            | beam.FlatMap(counts)
             | beam.CombinePerKey(beam.combiners.TupleCombineFn(*[sum] * 3))
         )
         assert_that(totals, equal_to([("a.txt.gz", (40, 1, 1)), ("b.jsonl", (1, 0, 1))]))
-    assert list(recorded_plans(layout)) == paths
+    assert [plan.shard.path for each in recorded_plans(layout) for plan in each.plans] == paths
     assert make_plan(paths[2], settings).damaged is not None
     assert recorded_plan(layout, paths[2]) == make_plan(paths[2], settings)
 

@@ -65,7 +65,11 @@ def test_a_header_without_residues_is_blank_and_bytes_that_are_no_text_are_rejec
     path = write_shard(tmp_path / "a.fasta", TEXT + b">bad \xff\nMK\n>NUL\nM\0K\n")
     run = make_settings(id_field="id")
     (block,) = [normalized(raw, run) for raw in read_shard(path, run)[1]]
-    assert (block.embedded, block.blank, block.rejected) == (3, 2, {"invalid_utf8": 1})
+    assert (block.total("embedded"), block.total("blank"), block.rejected) == (
+        3,
+        2,
+        {"invalid_utf8": 1},
+    )
     rows = rows_of(block)
     assert [(row["line"], row["id"], row["num_tokens"]) for row in rows] == [
         (0, "sp|P69905|HBA_HUMAN", 15),

@@ -244,7 +244,7 @@ def test_an_id_without_a_string_costs_its_line_and_no_other(tmp_path: Path, name
     run = make_settings(id_field="key")
     [block] = [normalized(b, run) for b in read_shard(str(tmp_path / "a.parquet"), run)[1]]
     assert [row["line"] for row in rows_of(block)] == [0, 2]
-    assert (block.embedded, block.blank, block.rejected) == (2, 0, {"bad_id": 1})
+    assert (block.total("embedded"), block.total("blank"), block.rejected) == (2, 0, {"bad_id": 1})
     [reject] = block.rejects
     assert (reject["line"], reject["id"], reject["length"]) == (1, None, 3)
 

@@ -19,7 +19,7 @@ def json_ids(*ids: str) -> tuple[list[Any], dict[str, int]]:
     """The ids of lines of JSON that are embedded, and what is rejected."""
     lines = [b'{"text": "word", "key": %s}' % key.encode() for key in ids]
     block = normalized(raw_block(lines, shard="/in/a.jsonl"), make_settings(id_field="key"))
-    assert block.embedded + block.blank + len(block.rejects) == len(ids)
+    assert block.total("embedded") + block.total("blank") + len(block.rejects) == len(ids)
     json.dumps(block.rejects)
     return [row["id"] for row in rows_of(block)], block.rejected
 

@@ -43,7 +43,11 @@ def test_sentences_come_in_order_with_their_line_numbers() -> None:
         (104, 29, 1, "You ran."),
         (104, 29, 2, "I sat."),
     ]
-    assert (block.embedded, block.blank, block.rejected) == (3, 1, {"invalid_utf8": 1})
+    assert (block.total("embedded"), block.total("blank"), block.rejected) == (
+        3,
+        1,
+        {"invalid_utf8": 1},
+    )
     assert [(r["line"], r["offset"]) for r in block.rejects] == [(103, 27)]
     assert {row["shard"] for row in rows_of(block)} == {"/in/x.txt"}
     assert len(block) == 6
@@ -139,7 +143,7 @@ def test_json_text_is_normalized_like_any_other() -> None:
     lines = [json_line(text="two\nlines\u0000 "), json_line(text="\n"), b"  ", b""]
     block = normalized(raw_block(lines, shard=JSON), make_settings())
     assert [row["text"] for row in rows_of(block)] == ["two lines"]
-    assert (block.embedded, block.blank, block.rejects) == (1, 3, [])
+    assert (block.total("embedded"), block.total("blank"), block.rejects) == (1, 3, [])
 
 
 GARBAGE = st.one_of(
@@ -187,14 +191,16 @@ def test_every_line_of_garbage_is_accounted_for_and_its_neighbours_are_there(
     blocks = [normalized(block, run) for block in raw]
     assert plan.lines == len(lines)
     for block in blocks:
-        assert block.key.block.lines == block.embedded + block.blank + len(block.rejects)
+        assert block.total("lines") == block.total("embedded") + block.total("blank") + len(
+            block.rejects
+        )
         assert block.rejected == dict(Counter(r["reason"] for r in block.rejects))
         assert block.rejected.keys() <= set(REASONS)
     rows = [row for block in blocks for row in rows_of(block)]
     kept = {row["line"]: row["text"] for row in rows if row["sentence"] == 0}
     for i in range(len(good)):
         assert kept[2 * i].startswith(f"good line number {i}")
-    assert len(kept) == sum(block.embedded for block in blocks)
+    assert len(kept) == sum(block.total("embedded") for block in blocks)
     assert all(row["tokens"] and len(row["tokens"]) == row["num_tokens"] <= 6 for row in rows)
     numbers = [(row["line"], row["sentence"]) for row in rows]
     assert numbers == sorted(set(numbers))

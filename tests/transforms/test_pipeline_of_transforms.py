@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from apache_beam.testing.util import assert_that, equal_to
 from elmo_beam.transforms.accounts import BlockKey, part_path, read_accounts
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.shards import CHANGED, stat_shard
 from elmo_beam.transforms.normalize import SentenceBlock
 from elmo_beam.transforms.plan import (
@@ -48,12 +48,14 @@ RUN = make_settings(block_size=100)
 
 
 def flat(span: Span) -> tuple[str, str, list[int]]:
-    return os.path.basename(span.shard.path), span.content, [b.start for b in span.blocks]
+    starts = [key.pieces[0].block.start for key in span.keys]
+    return os.path.basename(span.shard.path), span.content, starts
 
 
 def lines_of(block: RawBlock) -> list[tuple[str, int, bytes]]:
-    rows = block.lines.to_pylist()
-    return [(os.path.basename(block.key.shard), r["offset"], r["raw"]) for r in rows]
+    [piece], [table] = block.key.pieces, block.tables
+    name = os.path.basename(piece.shard)
+    return [(name, row["offset"], row["raw"]) for row in table.to_pylist()]
 
 
 def sentences_of(block: SentenceBlock) -> list[tuple[str, int, list[str]]]:
@@ -106,14 +108,14 @@ def test_read_sentences_skips_blocks_that_are_done(layout: Layout, tmp_path: Pat
     path = write_shard(tmp_path / "a.txt", TEXT)
     plan = plan_shard(layout, path, RUN)
     blocks = [block for span in spans_of(plan) for block in read_span(layout, span, RUN)]
-    assert [b.key.block for b in blocks] == plan.blocks
+    assert [b.key for b in blocks] == plan.keys
     done = {0, 5, 6, 16}
     for i in done:
         commit(layout, blocks[i])
     expected = [block.start for i, block in enumerate(plan.blocks) if i not in done]
     with local_pipeline() as pipeline:
         left = pipeline | Create(list(spans_of(plan))) | ParDo(ReadSentences(layout, RUN))
-        assert_that(left | Map(lambda block: block.key.block.start), equal_to(expected))
+        assert_that(left | Map(lambda block: block.key.pieces[0].block.start), equal_to(expected))
 
 
 def test_a_span_that_is_all_done_does_not_open_its_file(layout: Layout, tmp_path: Path) -> None:
@@ -166,13 +168,13 @@ def test_a_new_time_with_the_old_content_changes_nothing(
 
 def read_in_a_pipeline(layout: Layout, plan: Plan) -> int:
     """How many blocks ReadSentences gives; they are those of the plan."""
-    found: list[Block] = []
+    found: list[BlockKey] = []
     for span in spans_of(plan):
-        found += [raw.key.block for raw in read_span(layout, span, RUN)]
+        found += [raw.key for raw in read_span(layout, span, RUN)]
     with local_pipeline() as pipeline:
         blocks = pipeline | Create(list(spans_of(plan))) | ParDo(ReadSentences(layout, RUN))
-        assert_that(blocks | Map(lambda b: b.key.block), equal_to(found))
-    assert found in ([], plan.blocks)
+        assert_that(blocks | Map(lambda b: b.key), equal_to(found))
+    assert found in ([], plan.keys)
     return len(found)
 
 
@@ -195,12 +197,12 @@ def test_a_file_cut_while_it_is_read_gives_nothing_more(
     run = make_settings(block_size=1 << 18)
     path = write_shard(tmp_path / name, text)
     plan = plan_shard(layout, path, run)
-    blocks = read_span(layout, Span(plan.shard, plan.content, plan.blocks), run)
+    blocks = read_span(layout, Span(plan.shard, plan.content, plan.keys), run)
     kept = [next(blocks), next(blocks)]
     os.truncate(path, os.stat(path).st_size * 5 // 8)
     kept += list(blocks)
     assert len(kept) == 2 < len(plan.blocks)
-    assert [raw.key.block for raw in kept] == plan.blocks[: len(kept)]
+    assert [raw.key for raw in kept] == plan.keys[: len(kept)]
     read = b"".join(line + b"\n" for block in kept for _, _, line in lines_of(block))
     assert read == text[: len(read)]
     marked = recorded_plan(layout, path)
@@ -215,19 +217,21 @@ def test_a_line_that_became_two_while_it_is_read_is_seen(layout: Layout, tmp_pat
     times = os.stat(path)
     Path(path).write_bytes(TEXT.replace(b"line number 8\n", b"line\nnumber 8\n"))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    found = [raw.key.block for raw in read_span(layout, next(spans_of(plan)), RUN)]
+    found = [raw.key for raw in read_span(layout, next(spans_of(plan)), RUN)]
     assert found == []
     assert str(getattr(recorded_plan(layout, path), "damaged", "")) == CHANGED
 
 
 def test_read_sentences_gives_each_block_its_accounts(layout: Layout, tmp_path: Path) -> None:
-    run = make_settings(block_size=10)
+    run, bad = make_settings(block_size=10), {"invalid_utf8": 1}
     path = write_shard(tmp_path / "a.txt", b"one two.\n" + b"\n\xff\n" + b"a  b\n")
     spans = list(spans_of(plan_shard(layout, path, run)))
     with local_pipeline() as pipeline:
         blocks = pipeline | Create(spans) | ParDo(ReadSentences(layout, run))
-        counts = blocks | "Counts" >> Map(lambda b: (b.embedded, b.blank, len(b.rejects)))
-        assert_that(counts, equal_to([(1, 1, 0), (1, 0, 1)]))
+        counts = blocks | "Counts" >> Map(
+            lambda b: [(c.embedded, c.blank, c.rejected) for c in b.counts]
+        )
+        assert_that(counts, equal_to([[(1, 1, {})], [(1, 0, bad)]]))
 
 
 @pytest.mark.parametrize("broken", [0, 1])
@@ -276,23 +280,23 @@ def test_write_blocks_gives_the_accounts_that_it_writes(layout: Layout) -> None:
     with local_pipeline() as pipeline:
         accounts = pipeline | Create(blocks) | ParDo(WriteBlocks(layout, RUN))
         _ = accounts | ParDo(Keep(kept))
-        rows = accounts | Map(lambda a: (a.shard, a.rows, a.blank, a.rejected))
-        expected: list[tuple[str, int, int, dict[str, int]]] = [
-            ("/in/0.txt", 1, 0, {"invalid_utf8": 1}),
-            ("/in/1.txt", 0, 1, {}),
-            ("/in/2.txt", 2, 0, {}),
+        rows = accounts | Map(lambda a: [(c.shard, c.rows, c.blank, c.rejected) for c in a.pieces])
+        expected: list[list[tuple[str, int, int, dict[str, int]]]] = [
+            [("/in/0.txt", 1, 0, {"invalid_utf8": 1})],
+            [("/in/1.txt", 0, 1, {})],
+            [("/in/2.txt", 2, 0, {})],
         ]
         assert_that(rows, equal_to(expected))
     assert len(kept) == 3
     for found in kept:
-        [key] = [b.block.key for b in blocks if b.block.key.shard == found.shard]
+        [key] = [
+            b.block.key for b in blocks if b.block.key.pieces[0].shard == found.pieces[0].shard
+        ]
         assert isinstance(key, BlockKey)
         assert read_accounts(layout, key.stem) == found
 
 
 def test_spans_and_plans_are_small_when_they_travel(tmp_path: Path) -> None:
-    import pickle
-
     path = write_shard(tmp_path / "a.txt", TEXT * 100)
     plan: Plan = make_plan(path, RUN)
     assert all(len(pickle.dumps(span)) < 4096 for span in spans_of(plan))

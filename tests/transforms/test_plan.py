@@ -147,8 +147,8 @@ def test_spans_have_at_most_16_blocks_where_the_file_can_be_seeked(
     plan = plan_of(f"/in/{name}", count)
     found = list(spans_of(plan))
     assert len(found) == spans
-    assert [block for span in found for block in span.blocks] == plan.blocks
-    assert all(1 <= len(span.blocks) <= 16 for span in found)
+    assert [key for span in found for key in span.keys] == plan.keys
+    assert all(1 <= len(span.keys) <= 16 for span in found)
     assert all((span.shard, span.content) == (plan.shard, plan.content) for span in found)
 
 
@@ -159,8 +159,8 @@ def test_there_are_at_most_16_spans_where_it_cannot(suffix: str, count: int) -> 
     found = list(spans_of(plan))
     assert len(found) <= 16
     assert len(found) >= min(count, 9)  # still work for many workers
-    assert [block for span in found for block in span.blocks] == plan.blocks
-    assert all(span.blocks for span in found)
+    assert [key for span in found for key in span.keys] == plan.keys
+    assert all(span.keys for span in found)
 
 
 @pytest.mark.parametrize(

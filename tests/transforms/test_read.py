@@ -6,7 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from elmo_beam.transforms.inputs.shards import stat_shard
@@ -54,7 +54,7 @@ def slow_lines(data: bytes) -> list[Line]:
 def read(path: Path, data: bytes, block_size: int = 1 << 18) -> list[Line]:
     """The lines that the pipeline reads from this text; checks their numbers too."""
     plan, blocks = read_shard(write_shard(path, data), make_settings(block_size=block_size))
-    numbers = [b.key.block.line + i for b in blocks for i in range(len(b))]
+    numbers = [b.key.pieces[0].block.line + i for b in blocks for i in range(len(b))]
     assert numbers == list(range(plan.lines))
     return raw_lines(blocks)
 
@@ -68,6 +68,7 @@ def read(path: Path, data: bytes, block_size: int = 1 << 18) -> list[Line]:
 def test_lines_are_those_of_the_definition_at_any_block_size(
     tmp_path: Path, data: bytes, block_size: int
 ) -> None:
+    assume(not data.startswith(b"\xff" * 4))  # which is how Arrow's streams begin
     assert read(tmp_path / "a.txt", data, block_size) == slow_lines(data)
 
 
@@ -113,7 +114,7 @@ def test_some_blocks_of_a_shard_can_be_read_alone(tmp_path: Path, suffix: str) -
     assert len(blocks) > 15
     for chosen in (slice(3, 4), slice(1, None, 4), slice(-1, None)):
         tables = list(read_blocks(plan.shard, plan.blocks[chosen], run))
-        assert [t.to_pylist() for t in tables] == [b.lines.to_pylist() for b in blocks[chosen]]
+        assert [t.to_pylist() for t in tables] == [b.tables[0].to_pylist() for b in blocks[chosen]]
 
 
 @pytest.mark.parametrize("suffix", COMPRESSIONS)

@@ -90,7 +90,7 @@ def test_rows_are_the_same_in_row_groups_and_blocks_of_any_size(
     _, blocks = read_shard(path, run)
     expected = [text.encode() if text is not None else None for text in texts]
     assert raw_lines(blocks) == [(raw, len(raw or b""), i) for i, raw in enumerate(expected)]
-    assert [row["id"] for b in blocks for row in b.lines.to_pylist()] == list(range(150))
+    assert [row["id"] for b in blocks for row in b.tables[0].to_pylist()] == list(range(150))
 
 
 def test_a_row_group_larger_than_what_is_decoded_at_once_is_read_in_order(tmp_path: Path) -> None:

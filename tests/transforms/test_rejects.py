@@ -89,8 +89,8 @@ def test_a_bad_line_is_kept_with_its_reason_and_costs_no_neighbour(
     ]
     rows = [row for block in blocks for row in rows_of(block)]
     assert [(r["line"], r["text"]) for r in rows] == [(0, "one before"), (2, "one after")]
-    assert sum(block.embedded for block in blocks) == 2
-    assert sum(block.blank for block in blocks) == 0
+    assert sum(block.total("embedded") for block in blocks) == 2
+    assert sum(block.total("blank") for block in blocks) == 0
     assert [block.rejected for block in blocks if block.rejects] == [{reason: 1}]
 
 
@@ -110,7 +110,7 @@ def test_parquet_rows_are_rejected_with_their_ids(tmp_path: Path) -> None:
     assert [base64.b64decode(r["raw"]) for r in rejects] == [b"", b"\xff", LONG[:HEAD], texts[4]]
     rows = [row for block in blocks for row in rows_of(block)]
     assert [(r["line"], r["id"]) for r in rows] == [(0, "a"), (6, "g")]
-    assert sum(block.blank for block in blocks) == 1
+    assert sum(block.total("blank") for block in blocks) == 1
 
 
 def test_every_reason_is_tested_here() -> None:
@@ -144,9 +144,14 @@ def test_rejects_are_json_whatever_the_line_held() -> None:
 )
 def test_a_line_of_white_space_is_blank_and_not_rejected(shard: str, line: bytes) -> None:
     block = normalized(raw_block([line], shard=shard), make_settings())
-    assert (block.embedded, block.blank, block.rejects, len(block)) == (0, 1, [], 0)
+    assert (block.total("embedded"), block.total("blank"), block.rejects, len(block)) == (
+        0,
+        1,
+        [],
+        0,
+    )
 
 
 def test_a_line_of_control_characters_is_blank() -> None:
     block = normalized(raw_block([b"\x00\x01", b"\x7f"]), make_settings())
-    assert (block.embedded, block.blank) == (0, 2)
+    assert (block.total("embedded"), block.total("blank")) == (0, 2)

@@ -237,5 +237,5 @@ def test_a_block_is_committed_to_a_remote_folder(root: str, name: str) -> None:
     part = storage.read_bytes(storage.join(layout.parts, f"{embedded.block.key.stem}.{name}"))
     assert part is not None
     assert len(part) == accounts.bytes > 0
-    assert embedded.block.key.block == Block(0, 10, 0, 2)
+    assert embedded.block.key.pieces[0].block == Block(0, 10, 0, 2)
     assert len(storage.list_names(layout.rejects)) == 1

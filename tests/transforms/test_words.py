@@ -101,9 +101,9 @@ def test_vectors_are_those_of_the_whole_run(model_folder: Path, dtype: str, memo
 
 def test_what_becomes_of_each_line() -> None:
     block = normalized(raw_block(LINES), make_settings(words=("cat",)))
-    assert (block.embedded, block.blank, block.passed_over) == (2, 1, 3)
+    assert (block.total("embedded"), block.total("blank"), block.total("passed_over")) == (2, 1, 3)
     assert block.rejected == {"invalid_utf8": 1}
-    assert block.passed_sentences == 3
+    assert block.total("passed_sentences") == 3
     assert block.sentences["line"].to_pylist() == [0, 4]
     assert block.occurrences is not None and block.occurrences.positions == [1, 4]
 

@@ -60,15 +60,16 @@ def test_a_block_is_written_as_rejects_part_and_accounts(layout: Layout) -> None
     part = Path(f"{layout.parts}/{stem}.parquet").read_bytes()
     assert (accounts.bytes, accounts.sha256) == (len(part), hashlib.sha256(part).hexdigest())
     assert accounts.rejects_sha256 == hashlib.sha256(rejects).hexdigest()
-    counts = (accounts.lines, accounts.embedded, accounts.blank, accounts.rejected)
-    assert counts == (5, 2, 1, {"invalid_utf8": 2})
-    assert accounts.balanced
-    assert (accounts.rows, accounts.tokens) == (2, 3)
+    [counts] = accounts.pieces
+    of_lines = (counts.lines, counts.embedded, counts.blank, counts.rejected)
+    assert of_lines == (5, 2, 1, {"invalid_utf8": 2})
+    assert counts.balanced
+    assert (counts.rows, counts.tokens) == (2, 3)
     work = (accounts.steps, accounts.nodes, accounts.lookups, accounts.misses)
     assert work == (14, 12, 7, 3)
     assert accounts.run == RUN.fingerprint
-    block = embedded.block.key.block
-    where = (accounts.shard, accounts.content, accounts.start, accounts.length)
+    block = embedded.block.key.pieces[0].block
+    where = (counts.shard, counts.content, counts.start, counts.length)
     assert where == ("/in/a.txt", "content", block.start, block.length)
     assert read_accounts(layout, stem) == accounts
     assert is_done(layout, RUN, embedded.block.key)
@@ -81,7 +82,8 @@ def test_a_block_without_rows_or_rejects_still_has_a_part(layout: Layout, name: 
     accounts = write_block(layout, run, embedded)
     stem = embedded.block.key.stem
     assert files_in(layout.root) == [f"blocks/{stem}.json", f"parts/{stem}.{name}"]
-    assert (accounts.rows, accounts.blank, accounts.rejects_sha256) == (0, 2, "")
+    assert (accounts.total("rows"), accounts.total("blank")) == (0, 2)
+    assert accounts.rejects_sha256 == ""
     part = f"{layout.parts}/{stem}.{name}"
     assert output_format(name).read(part, run, None).num_rows == 0
 
@@ -161,7 +163,8 @@ def test_a_commit_over_another_replaces_it_and_its_stale_rejects(layout: Layout)
     assert pq.read_table(f"{layout.parts}/{stem}.parquet").equals(second.part)
     accounts = read_accounts(layout, stem)
     assert accounts is not None
-    assert (accounts.rows, accounts.rejected, accounts.rejects_sha256) == (4, {}, "")
+    assert [(counts.rows, counts.rejected) for counts in accounts.pieces] == [(4, {})]
+    assert accounts.rejects_sha256 == ""
 
 
 @pytest.mark.parametrize("stop", ["rejects", "parts", "blocks"])
@@ -171,7 +174,8 @@ def test_accounts_of_an_earlier_content_never_vouch_for_a_later_one(
     earlier = block_of(LINES)
     write_block(layout, RUN, earlier)
     changed = block_of([*LINES[:-1], b"\xfe"], seed=1)
-    key = replace(changed.block.key, content="another")
+    [piece] = changed.block.key.pieces
+    key = replace(changed.block.key, pieces=(replace(piece, content="another"),))
     changed = replace(changed, block=replace(changed.block, key=key))
     move = os.replace
 

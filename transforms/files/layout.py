@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from elmo_beam.transforms.files.remote import is_remote
@@ -31,7 +33,7 @@ class Layout:
 
     @property
     def plan(self) -> str:
-        """Folder of one JSON file per shard: its plan."""
+        """Folder of one JSON file per shard or pack of shards: its plan."""
         return join(self.root, "plan")
 
     @property
@@ -66,7 +68,11 @@ class Layout:
 
     def plan_of(self, shard: str) -> str:
         """The plan of a shard's blocks."""
-        return join(self.plan, f"{shard_stem(shard)}.json")
+        return self.plan_at(shard_stem(shard))
+
+    def plan_at(self, stem: str) -> str:
+        """The plan of the blocks whose names begin with a stem."""
+        return join(self.plan, f"{stem}.json")
 
 
 def layout_of(output: str) -> Layout:
@@ -74,14 +80,25 @@ def layout_of(output: str) -> Layout:
     return Layout(output.rstrip("/") if is_remote(output) else os.path.abspath(output))
 
 
-PLAN_NAME = re.compile(r"(?P<shard>.+-[0-9a-f]{8})\.json")
+# What the names begin with of everything written for one plan: that of a pack, or of a shard.
+PACK_STEM = r"pack-[0-9a-f]{16}"
+PLAN_STEM = rf"(?P<plan>{PACK_STEM}|.+-[0-9a-f]{{8}})"
+PLAN_NAME = re.compile(rf"{PLAN_STEM}\.json")
 # The suffix is a format's.
-BLOCK_NAME = re.compile(r"(?P<stem>(?P<shard>.+-[0-9a-f]{8})-\d{15})\.[a-z0-9]+")
+BLOCK_NAME = re.compile(rf"(?P<stem>{PLAN_STEM}-\d{{15}})\.[a-z0-9]+")
 
 
-def block_stem(shard: str, start: int) -> str:
-    """The name, without its suffix, of everything written for one block."""
-    return f"{shard_stem(shard)}-{start:015d}"
+def block_stem(plan: str, number: int) -> str:
+    """The name, without its suffix, of everything written for one block.
+
+    plan: the stem of its plan; number: where it starts in its shard, or which one of its pack.
+    """
+    return f"{plan}-{number:015d}"
+
+
+def pack_stem(shards: Sequence[str]) -> str:
+    """What the names of everything written for a pack of shards begin with."""
+    return f"pack-{hashlib.sha256(json.dumps(list(shards)).encode()).hexdigest()[:16]}"
 
 
 def shard_stem(shard: str) -> str:

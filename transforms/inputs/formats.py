@@ -29,12 +29,13 @@ class InputFormat:
     """How files of one format are cut into blocks and read.
 
     suffixes: lower case, with the dot. compressible: whether a compression's suffix may follow.
-    cut: reads a shard once, whole; what identifies its content, and its blocks. read: the lines of
-    some blocks, in order: a table per block of raw (large_binary or null), length and offset
-    (int64; bytes, or rows), and whatever else `records` needs. records: what each line of such a
-    table says, or why it is rejected. cut and read raise Damaged. An id is written only if the
-    setting `id_field` is given, whatever it means to the format. max_tokens: of a sentence, where
-    the setting gives none. annotations: what a record says of each token.
+    packs: whether small files may be joined in packs. cut: reads a shard once, whole; what
+    identifies its content, and its blocks. read: the lines of some blocks, in order: a table per
+    block of raw (large_binary or null), length and offset (int64; bytes, or rows), and whatever
+    else `records` needs. records: what each line of such a table says, or why it is rejected. cut
+    and read raise Damaged. An id is written only if the setting `id_field` is given, whatever it
+    means to the format. max_tokens: of a sentence, where the setting gives none. annotations: what
+    a record says of each token.
     """
 
     suffixes: tuple[str, ...]
@@ -42,6 +43,7 @@ class InputFormat:
     cut: Callable[[Shard, Settings], tuple[str, list[Block]]]
     read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
     records: Callable[[pa.Table, Settings], Iterator[Record | Rejected]]
+    packs: bool = True
     max_tokens: int = MAX_TOKENS
     annotations: tuple[str, ...] = ()
 

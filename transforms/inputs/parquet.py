@@ -293,5 +293,10 @@ def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Reject
 
 
 FORMAT = InputFormat(
-    suffixes=(".parquet",), compressible=False, cut=cut_file, read=read_rows, records=row_records
+    suffixes=(".parquet",),
+    compressible=False,
+    cut=cut_file,
+    read=read_rows,
+    records=row_records,
+    packs=False,
 )
