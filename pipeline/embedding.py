@@ -68,7 +68,7 @@ def embed(
     tokenizer: str = "moses",
     language: str = "en",
     split_sentences: bool = False,
-    max_tokens: int = 5000,
+    max_tokens: int | None = None,
     long_sentences: str = "reject",
     pad_to: int | None = None,
     text_field: str = "text",
@@ -79,13 +79,15 @@ def embed(
     words: Sequence[str] = (),
     word_case: str = "exact",
     keep_fields: Sequence[str] = (),
+    word_key: str = "form",
+    limit: int | None = None,
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to keep_fields: as `Settings` has
+    inputs: paths, globs or URLs. output: a folder or URL. model to limit: as `Settings` has
     them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
@@ -118,6 +120,8 @@ def embed(
         words=checked_words(words) if len(words) else (),
         word_case=word_case,
         keep_fields=checked_fields(keep_fields),
+        word_key=word_key,
+        limit=limit,
     )
     check_settings(settings)
     check_bool("overwrite", overwrite)

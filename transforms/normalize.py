@@ -18,7 +18,7 @@ from elmo_beam.transforms.kept_fields import KeptFields
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
-from elmo_beam.transforms.words import Occurrences, word_finder
+from elmo_beam.transforms.words import Occurrences, word_finder, word_keys
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,15 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
         reasons: Counter[str] = Counter()
         fields = KeptFields(table, settings)
         lines = table.select(["raw", "length", "offset"]).to_pylist()
-        records = input_format(piece.shard).records(table, settings)
+        source = input_format(piece.shard)
+        most_tokens, records = source.most_tokens(settings), source.records(table, settings)
         for at, (line, record) in enumerate(zip(lines, records, strict=True)):
             number, identity = piece.block.line + at, record.identity
             try:
                 if isinstance(record, Rejected):
                     raise record
                 values = fields.read(record)
-                sentences = reader.read(record)
+                sentences = reader.read(record, most_tokens)
             except Rejected as rejection:
                 reasons[rejection.reason] += 1
                 own = {"id": identity} if settings.id_field else {}
@@ -82,7 +83,8 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
                 continue
             kept = list(enumerate(sentences))
             if finder and occurrences is not None:
-                found = [finder.find(sentence.tokens) for sentence in sentences]
+                keys = [word_keys(s, record.annotations, settings.word_key) for s in sentences]
+                found = [finder.find(of_sentence) for of_sentence in keys]
                 kept = [(i, sentence) for i, sentence in kept if found[i]]
                 count["passed_sentences"] += len(sentences) - len(kept)
                 for row, (i, sentence) in enumerate(kept, len(columns)):

@@ -134,8 +134,10 @@ def make_plan(path: str, settings: Settings) -> Plan:
     shard = Shard(path, 0, 0.0)
     try:
         shard = stat_shard(path)
+        source = input_format(path)
+        source.check(settings)
         check_field_types(path, settings)
-        content, blocks = input_format(path).cut(shard, settings)
+        content, blocks = source.cut(shard, settings)
         return Plan(shard, settings.block_size, content, blocks)
     except Damaged as damage:
         return Plan(shard, settings.block_size, "", [], damaged=str(damage))

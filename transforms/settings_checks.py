@@ -17,11 +17,11 @@ from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, ENCODERS, read_weights
 from elmo_beam.elmo.model.outputs import check_output_names, checked_outputs
 from elmo_beam.transforms.files.remote import is_remote
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
-from elmo_beam.transforms.words import WORD_CASES, checked_words
+from elmo_beam.transforms.words import WORD_CASES, WORD_KEYS, checked_words
 
 NORMALIZATIONS = ("nfc", "none")
 LONG_SENTENCES = ("reject", "truncate", "split")
@@ -59,6 +59,11 @@ def check_settings(settings: Settings) -> None:
     if s.parquet_encoding == "plain" and s.format != "parquet":
         raise ArgumentError(f"`parquet_encoding` plain is for `format` parquet, not {s.format}")
     check_choice("word_case", s.word_case, WORD_CASES)
+    check_choice("word_key", s.word_key, WORD_KEYS)
+    if s.limit is not None:
+        check_count("limit", s.limit)
+    if s.word_key != "form" and not s.words:
+        raise ArgumentError(f"`word_key` {s.word_key} is for a run of words: give `words` too")
     if s.words and s.words != checked_words(s.words):
         raise ArgumentError("`words` must be normalized, each once: see transforms.words")
     if s.words and s.pad_to is not None:
@@ -71,9 +76,10 @@ def check_settings(settings: Settings) -> None:
                 f"`pad_to` is not for `format` {s.format}, which keeps sentences ragged: use "
                 f"`format` {' or '.join(padding)}"
             )
-        if s.max_tokens > s.pad_to:
+        most = s.max_tokens or MAX_TOKENS
+        if most > s.pad_to:
             raise ArgumentError(
-                f"`pad_to` {s.pad_to} is less than `max_tokens` {s.max_tokens}: make `max_tokens` "
+                f"`pad_to` {s.pad_to} is less than `max_tokens` {most}: make `max_tokens` "
                 "no larger than `pad_to`"
             )
 
@@ -93,7 +99,8 @@ def check_text_settings(settings: Settings) -> None:
     check_choice("normalize", s.normalize, NORMALIZATIONS)
     check_choice("tokenizer", s.tokenizer, tuple(TOKENIZERS))
     check_choice("long_sentences", s.long_sentences, LONG_SENTENCES)
-    check_count("max_tokens", s.max_tokens)
+    if s.max_tokens is not None:
+        check_count("max_tokens", s.max_tokens)
     if s.tokenizer == "moses" and s.language != "en":
         check_language(s.language)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.nfc import normalize_nfc
 from elmo_beam.transforms.tokenizers import TOKENIZERS
@@ -33,23 +33,27 @@ class TextReader:
         self._tokenize = TOKENIZERS[settings.tokenizer](settings)
         self._split = _splitter(settings)
 
-    def read(self, record: Record) -> list[Sentence]:
-        """The sentences of a line that have tokens; raises Rejected if one has too many."""
+    def read(self, record: Record, limit: int) -> list[Sentence]:
+        """The sentences of a line that have tokens; raises Rejected if one has over `limit`."""
         if record.tokens is None:
-            return self.sentences(record.text)
-        return self._cut(record.text, record.tokens)
+            return self.sentences(record.text, limit)
+        return self._cut(record.text, record.tokens, limit)
 
-    def sentences(self, text: str) -> list[Sentence]:
-        """The sentences of a line that have tokens; raises Rejected if one has too many."""
+    def sentences(self, text: str, limit: int | None = None) -> list[Sentence]:
+        """The sentences of a text that have tokens; raises Rejected if one has too many.
+
+        limit: of tokens, in place of the settings'.
+        """
+        limit = limit or self._settings.max_tokens or MAX_TOKENS
         if self._settings.normalize == "nfc":
             text = normalize_nfc(text)
         found: list[Sentence] = []
         for sentence in self._split(text):
-            found.extend(self._fit(sentence))
+            found.extend(self._fit(sentence, limit))
         return found
 
-    def _fit(self, text: str) -> list[Sentence]:
-        limit, policy = self._settings.max_tokens, self._settings.long_sentences
+    def _fit(self, text: str, limit: int) -> list[Sentence]:
+        policy = self._settings.long_sentences
         # In NFC text every word is at least one token, so more words than the limit are too many.
         # That is known without tokenizing, which takes the square of a very long sentence's length.
         if self._settings.normalize == "nfc" and text.count(" ") >= limit and policy != "split":
@@ -57,10 +61,10 @@ class TextReader:
                 raise Rejected("too_many_tokens")
             words = text.split(" ", limit + 1)[: limit + 1]  # one more: Moses looks ahead
             return [Sentence(text, self._tokenize(" ".join(words))[:limit], True)]
-        return self._cut(text, self._tokenize(text))
+        return self._cut(text, self._tokenize(text), limit)
 
-    def _cut(self, text: str, tokens: list[str]) -> list[Sentence]:
-        limit, policy = self._settings.max_tokens, self._settings.long_sentences
+    def _cut(self, text: str, tokens: list[str], limit: int) -> list[Sentence]:
+        policy = self._settings.long_sentences
         if len(tokens) <= limit:
             return [Sentence(text, tokens)] if tokens else []
         if policy == "reject":

@@ -1,21 +1,26 @@
 """The occurrences of given words in tokenized sentences.
 
 An entry is a token, or several separated by spaces, which then must follow one another. Entries may
-overlap; each occurrence is its own.
+overlap; each occurrence is its own. A token is found by a key: by itself, or by what a format says
+of it, as in `bank/NOUN`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from elmo_beam.elmo.arguments import string_list
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.nfc import normalize_nfc
 
+if TYPE_CHECKING:  # it imports Arrow, which --help does without
+    from elmo_beam.transforms.text import Sentence
+
 WORD_CASES = ("exact", "fold")
+WORD_KEYS = ("form", "lemma", "form/upos", "lemma/upos")
 
 
 class Occurrence(NamedTuple):
@@ -38,7 +43,7 @@ class WordFinder:
             self._by_first.setdefault(tokens[0], []).append((i, tokens))
 
     def find(self, tokens: Sequence[str]) -> list[Occurrence]:
-        """All occurrences, by position, then in the list's order."""
+        """All occurrences in tokens, or in their keys, by position, then in the list's order."""
         tokens = self._folded(tokens)
         if self._by_first.keys().isdisjoint(tokens):
             return []
@@ -51,6 +56,17 @@ class WordFinder:
 
     def _folded(self, tokens: Sequence[str]) -> list[str]:
         return [token.casefold() for token in tokens] if self._folds else list(tokens)
+
+
+def word_keys(sentence: Sentence, annotations: Mapping[str, Sequence[str]], key: str) -> list[str]:
+    """What each token of a sentence is found by. annotations: of all tokens of its line."""
+    if key == "form":
+        return sentence.tokens
+    own = slice(sentence.start, sentence.start + len(sentence.tokens))
+    parts = [
+        sentence.tokens if name == "form" else annotations[name][own] for name in key.split("/")
+    ]
+    return ["/".join(of_token) for of_token in zip(*parts, strict=True)]
 
 
 @lru_cache(maxsize=1)  # the same for every block of a run

@@ -41,8 +41,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="passes over the text; may be a fraction, such as 0.5 (default: 10)",
     )
-    add_text(parser)
-    parser.set_defaults(max_tokens=128, long_sentences="split")
+    add_text(parser, max_tokens=128)
+    parser.set_defaults(long_sentences="split")
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:

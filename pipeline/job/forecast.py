@@ -130,9 +130,8 @@ def _words(forecast: Forecast, settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def suggested_max_tokens(lengths: np.ndarray) -> int:
-    """A round limit that keeps 99.9% of the sentences whole, at most the default."""
-    longest = covering_length(lengths, 99.9)
-    return min(int(np.ceil(longest / 10) * 10), Settings().max_tokens)
+    """A round limit that keeps 99.9% of the sentences whole."""
+    return int(np.ceil(covering_length(lengths, 99.9) / 10) * 10)
 
 
 def output_bytes(settings: Settings, tokens: int, sentences: int) -> int:

@@ -21,7 +21,7 @@ from elmo_beam.transforms.settings_checks import (
     check_text_settings,
 )
 from elmo_beam.transforms.tokenizers import TOKENIZERS
-from elmo_beam.transforms.words import WORD_CASES
+from elmo_beam.transforms.words import WORD_CASES, WORD_KEYS
 
 DEFAULTS = Settings()
 TEXT_FLAGS = (
@@ -53,8 +53,8 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     """--input and --output of a run."""
     add_inputs(
         parser,
-        "a file or quoted glob, local or a URL; repeat it for more. Text, .jsonl, .parquet; "
-        "text and .jsonl also as .gz, .bz2, .zst",
+        "a file or quoted glob, local or a URL; repeat it for more. Text, .jsonl, .csv, .tsv, "
+        ".conllu, .fasta, all also as .gz, .bz2, .zst; .parquet",
     )
     parser.add_argument("--output", type=path, metavar="DIR", help="the output folder")
 
@@ -131,6 +131,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="fold: upper and lower case are the same (default: exact)",
     )
     written.add_argument(
+        "--word_key",
+        choices=WORD_KEYS,
+        default=d.word_key,
+        help="what --words holds: forms, or from CoNLL-U lemmas, or either with the UPOS, as in "
+        "bank/NOUN (default: form)",
+    )
+    written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"
     )
     written.add_argument(
@@ -142,7 +149,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     text = add_text(parser)
     text.add_argument(
-        "--id_field", metavar="NAME", help="a JSON field or Parquet column to copy to column id"
+        "--id_field",
+        metavar="NAME",
+        help="a JSON field, a column or a CoNLL-U comment, such as sent_id, to copy to column id; "
+        "for FASTA any name: the header's first word",
+    )
+    text.add_argument(
+        "--limit", type=count, metavar="N", help="only the first N lines of each file, for a look"
     )
     text.add_argument(
         "--keep_fields",
@@ -173,8 +186,10 @@ def add_precision(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """What is done to text before the model."""
+def add_text(
+    parser: argparse.ArgumentParser, max_tokens: int | None = None
+) -> argparse._ArgumentGroup:
+    """What is done to text before the model. max_tokens: a default of the command's own."""
     d = DEFAULTS
     text = parser.add_argument_group("text")
     text.add_argument(
@@ -199,9 +214,9 @@ def add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     text.add_argument(
         "--max_tokens",
         type=count,
-        default=d.max_tokens,
+        default=max_tokens,
         metavar="N",
-        help="longest sentence, in tokens (default: %(default)s)",
+        help=f"longest sentence, in tokens (default: {max_tokens or '5000, for FASTA 50000'})",
     )
     text.add_argument(
         "--long_sentences",
@@ -219,7 +234,7 @@ def add_text(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--text_column",
         default=d.text_column,
         metavar="NAME",
-        help="Parquet column that holds the text (default: text)",
+        help="column that holds the text in Parquet, CSV and TSV (default: text)",
     )
     return text
 

@@ -27,6 +27,7 @@ from elmo_beam.transforms.files.layout import block_stem, shard_stem
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
 from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.shards import Shard
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column
@@ -68,6 +69,9 @@ REASONS = (
     "null_text",
     "bad_id",
     "bad_field",
+    "bad_columns",
+    "bad_ids",
+    "bad_quotes",
 )
 
 
@@ -127,6 +131,21 @@ def read_shard(path: str, settings: Settings) -> tuple[Plan, list[RawBlock]]:
     tables = read_blocks(plan.shard, plan.blocks, settings)
     blocks = [RawBlock(key, [table]) for key, table in zip(plan.keys, tables, strict=True)]
     return plan, blocks
+
+
+def records_of(path: str, **changes: Any) -> list[tuple[int, Record | str]]:
+    """(offset, what it says, or the reason why not) of each record of a shard."""
+    run = make_settings(**changes)
+    plan, blocks = read_shard(path, run)
+    numbers = [block.key.pieces[0].block.line + i for block in blocks for i in range(len(block))]
+    assert numbers == list(range(plan.lines))
+    records = input_format(path).records
+    return [
+        (offset, record.reason if isinstance(record, Rejected) else record)
+        for block in blocks
+        for table in block.tables
+        for offset, record in zip(table["offset"].to_pylist(), records(table, run), strict=True)
+    ]
 
 
 def raw_lines(blocks: Sequence[RawBlock]) -> list[tuple[bytes | None, int, int]]:

@@ -132,7 +132,7 @@ def test_other_settings_for_the_same_folder_are_refused(
     embed(layout, paths[1:2], settings)
     names = list_names(layout.blocks)
     other = Settings(**{**vars(settings), "max_tokens": 7})
-    with refused(layout.root, "`max_tokens` 5000, now 7", "`overwrite`"):
+    with refused(layout.root, "`max_tokens` 5000 by default, now 7", "`overwrite`"):
         embed(layout, paths, other)
     assert list_names(layout.blocks) == names
 

@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from elmo_beam.transforms.inputs.blocks import Block, cut_rows, cut_text
-from elmo_beam.transforms.inputs.text import CHUNK
+from elmo_beam.transforms.inputs.records import CHUNK
+from elmo_beam.transforms.inputs.text import line_bounds
 from elmo_beam.transforms.plan import make_plan
 from tests.helpers.blocks import (
     COMPRESSIONS,
@@ -50,12 +51,12 @@ def test_blocks_are_those_of_the_definition_however_the_text_arrives(
     text: tuple[bytes, list[bytes]], size: int
 ) -> None:
     data, chunks = text
-    assert cut_text(iter(chunks), size) == slow_blocks(data, size)
+    assert cut_text(line_bounds(chunks, 0), size) == slow_blocks(data, size)
 
 
 @given(TEXTS, st.integers(1, 40))
 def test_blocks_tile_the_text_with_whole_lines(data: bytes, size: int) -> None:
-    blocks = cut_text([data] if data else [], size)
+    blocks = cut_text(line_bounds([data], 0), size)
     pieces = [data[b.start : b.start + b.length] for b in blocks]
     assert b"".join(pieces) == data
     assert all(piece.endswith(b"\n") for piece in pieces[:-1])
@@ -77,7 +78,7 @@ def test_blocks_tile_the_text_with_whole_lines(data: bytes, size: int) -> None:
     ],
 )
 def test_blocks_of_small_texts(data: bytes, size: int, expected: list[Block]) -> None:
-    assert cut_text([data] if data else [], size) == expected
+    assert cut_text(line_bounds([data], 0), size) == expected
 
 
 @pytest.mark.parametrize("block_size", [1, 100, 4096])

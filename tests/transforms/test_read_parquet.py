@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_rows_and_bytes_of_the_text_are_counted(tmp_path: Path) -> None:
     shard = make_plan(path, make_settings()).shard
     with ParquetRows(shard, make_settings()) as rows:
         assert rows.count == 1000
-        sizes, total = rows.check()
+        sizes, total = rows.check(None, hashlib.sha256())
         assert (sizes.tolist(), total) == ([100] * 1000, 100_000)
 
 

@@ -46,6 +46,8 @@ CHANGES: dict[str, Any] = {
     "words": ("bank",),
     "word_case": "fold",
     "keep_fields": ("label:int64",),
+    "word_key": "lemma",
+    "limit": 5,
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -65,10 +67,11 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.digest, settings.options, settings.outputs) == ("", {}, ("elmo",))
     assert (settings.format, settings.dtype, settings.block_size) == ("parquet", "float32", 262144)
     assert (settings.normalize, settings.tokenizer, settings.language) == ("nfc", "moses", "en")
-    assert (settings.max_tokens, settings.long_sentences) == (5000, "reject")
+    assert (settings.max_tokens, settings.long_sentences) == (None, "reject")
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
-    assert (settings.words, settings.word_case, settings.keep_fields) == ((), "exact", ())
+    assert (settings.words, settings.word_case, settings.word_key) == ((), "exact", "form")
+    assert (settings.keep_fields, settings.limit) == ((), None)
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 
@@ -97,13 +100,16 @@ def test_settings_survive_their_json() -> None:
 
 
 def before_added(settings: Settings) -> dict[str, Any]:
-    """The settings as the first version recorded them."""
-    return {name: value for name, value in settings.to_json().items() if name not in ADDED}
+    """The settings as the first version recorded them, which knew no limit but by a number."""
+    first = {name: value for name, value in settings.to_json().items() if name not in ADDED}
+    return {**first, "max_tokens": settings.max_tokens or 5000}
 
 
 def test_the_fingerprint_of_the_first_version_holds() -> None:
     assert BASE.fingerprint == "04154ca4351cf024"
     assert Settings.from_json(before_added(BASE)) == BASE
+    given = replace(BASE, max_tokens=5000)
+    assert Settings.from_json(given.to_json()) == given
 
 
 @pytest.mark.parametrize("name", sorted({*ADDED} & {*COMPARED}))
@@ -162,15 +168,16 @@ def test_every_setting_that_differs_is_named_with_both_values(layout: Layout) ->
     expected = [
         f"`{name}` {getattr(BASE, name)}, now {value}"
         for name, value in CHANGES.items()
-        if name not in ("digest", "outputs", "words", "keep_fields")
+        if name not in ("digest", "outputs", "words", "keep_fields", "max_tokens")
     ]
+    expected.append("`max_tokens` 5000 by default, now 4999")
     expected.append("`outputs` word_emb, elmo, now default")
     expected.append("`words` none, now bank")
     expected.append("`keep_fields` none, now label:int64")
     expected.append(f"`model` with digest {'0' * 12}, now {'f' * 12}")
     with refused(layout.root, "other settings", "another `output`, or `overwrite`", *expected):
         record_settings(layout, replace(before, **CHANGES))
-    with refused("(`max_tokens` 5000, now 9):"):
+    with refused("(`max_tokens` 5000 by default, now 9):"):
         record_settings(layout, replace(before, max_tokens=9))
     assert Path(layout.run).read_bytes() == text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,9 +24,13 @@ PARTS_VERSION = 1
 
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
-ADDED = ("parquet_encoding", "trust_model", "words", "word_case", "keep_fields")
+ADDED = (
+    "parquet_encoding", "trust_model", "words", "word_case", "keep_fields", "word_key", "limit",
+)  # fmt: skip
 
 LISTS = ("outputs", "words", "keep_fields")  # tuples, which JSON has as lists
+
+MAX_TOKENS = 5000  # of a sentence, where neither a setting nor the input's format says otherwise
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,16 @@ class Settings:
     format: of the parts, "parquet" or "tfrecord". dtype: of the vectors, "float32" or "float16".
     block_size: bytes of text per part. normalize: "nfc" or "none". tokenizer: "moses" or
     "whitespace". language: a code, for Moses and for splitting. split_sentences: cut lines into
-    sentences first. max_tokens: per sentence. long_sentences: "reject", "truncate" or "split" those
-    that have more. pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
+    sentences first. max_tokens: per sentence; None: as the input's format has it.
+    long_sentences: "reject", "truncate" or "split" those that have more.
+    pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
     where JSON Lines and Parquet have the text. id_field: a JSON field or Parquet column to copy.
     parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
     let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
     these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
-    are the same. keep_fields: JSON fields or columns to copy, each NAME or NAME:TYPE; a run records
-    their types.
+    are the same; word_key: by what they are found, "form", "lemma", "form/upos" or "lemma/upos".
+    keep_fields: JSON fields or columns to copy, each NAME or NAME:TYPE; a run records their types.
+    limit: take so many lines of each file, its first.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -64,7 +70,7 @@ class Settings:
     tokenizer: str = "moses"
     language: str = "en"
     split_sentences: bool = False
-    max_tokens: int = 5000
+    max_tokens: int | None = None
     long_sentences: str = "reject"
     pad_to: int | None = None
     text_field: str = "text"
@@ -75,6 +81,8 @@ class Settings:
     words: tuple[str, ...] = ()
     word_case: str = "exact"
     keep_fields: tuple[str, ...] = ()
+    word_key: str = "form"
+    limit: int | None = None
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -86,8 +94,15 @@ class Settings:
             for name, value in self.to_json().items()
             if name in COMPARED and not (name in ADDED and value == DEFAULTS[name])
         }
+        compared["max_tokens"] = self.max_tokens or MAX_TOKENS  # as runs of before have recorded it
         compared["parts"] = PARTS_VERSION
         return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def word_annotations(self) -> tuple[str, ...]:
+        """What a run must know of each token, beside its form, to find its words."""
+        names = self.word_key.split("/") if self.words else []
+        return tuple(name for name in names if name != "form")
 
     @property
     def model_options(self) -> ModelOptions:
@@ -104,7 +119,10 @@ class Settings:
         names = [f.name for f in fields(cls) if f.name in document or f.name not in ADDED]
         known = {name: document[name] for name in names}
         lists = {name: tuple(known.get(name, ())) for name in LISTS}
-        return cls(**{**known, **lists})
+        settings = cls(**{**known, **lists})
+        if "limit" not in document and settings.max_tokens == MAX_TOKENS:  # it was the default
+            return replace(settings, max_tokens=None)
+        return settings
 
 
 FREE = ("model", "trust_model", "memory", "options")  # of no effect on the parts
@@ -168,6 +186,8 @@ def _label(name: str) -> str:
 def _shown(name: str, value: Any) -> str:
     if name == "digest":
         return str(value)[:12]
+    if name == "max_tokens" and value is None:
+        return f"{MAX_TOKENS} by default"
     return (listed(value) or "none") if isinstance(value, tuple) else str(value)
 
 

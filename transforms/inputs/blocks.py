@@ -1,4 +1,4 @@
-"""Blocks: runs of whole lines, cut by size."""
+"""Blocks: runs of whole lines or other records, cut by size."""
 
 from __future__ import annotations
 
@@ -20,38 +20,34 @@ class Block:
     lines: int
 
 
-def cut_text(chunks: Iterable[bytes], size: int) -> list[Block]:
-    """The blocks of a text that arrives in chunks; no line of it need fit into memory.
+def cut_text(bounds: Iterable[np.ndarray], size: int) -> list[Block]:
+    """The blocks of a text whose records have these bounds; none of them need fit into memory.
 
-    From the start of the file, lines are added until the next would exceed `size` bytes; a longer
-    line is a block by itself.
+    bounds: in arrays, where the first record begins, then where each ends. From the first, records
+    are added until the next would exceed `size` bytes; a longer record is a block by itself.
     """
     blocks: list[Block] = []
-    position = start = end = line = lines = 0  # the open block is start..end, whole lines
+    start = end = -1  # the open block is start..end, whole records
+    line = lines = 0
 
     def cut(stop: int, count: int) -> None:
         nonlocal start, end, line, lines
         blocks.append(Block(start, stop - start, line, count))
         start, end, line, lines = stop, max(end, stop), line + count, 0
 
-    def add(ends: np.ndarray) -> None:
-        nonlocal end, lines
+    for array in bounds:
         i = 0
-        while i < len(ends):
-            fit = int(np.searchsorted(ends, start + size, "right"))
+        if start < 0 and len(array):
+            start, end, i = int(array[0]), int(array[0]), 1
+        while i < len(array):
+            fit = int(np.searchsorted(array, start + size, "right"))
             if fit > i:
-                end, lines, i = int(ends[fit - 1]), lines + fit - i, fit
+                end, lines, i = int(array[fit - 1]), lines + fit - i, fit
             elif end > start:
                 cut(end, lines)
-            else:  # one line longer than a block
-                cut(int(ends[i]), 1)
+            else:  # one record longer than a block
+                cut(int(array[i]), 1)
                 i += 1
-
-    for chunk in chunks:
-        add(np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n")) + position + 1)
-        position += len(chunk)
-    if position > end:  # the last line has no line feed
-        add(np.array([position]))
     if end > start:
         cut(end, lines)
     return blocks

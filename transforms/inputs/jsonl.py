@@ -23,8 +23,9 @@ from elmo_beam.transforms.inputs.lines import (
     identity_of,
 )
 from elmo_beam.transforms.inputs.magic import check_text
+from elmo_beam.transforms.inputs.records import BOM
 from elmo_beam.transforms.inputs.shards import Damaged, Shard
-from elmo_beam.transforms.inputs.text import BOM, cut_lines, read_lines
+from elmo_beam.transforms.inputs.text import cut_lines, read_lines
 from elmo_beam.transforms.inputs.values import nested
 
 

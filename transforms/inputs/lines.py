@@ -20,7 +20,7 @@ class Rejected(Exception):
     """A line that is not embedded: the reason, and its id and kept fields if they could be read.
 
     Reasons: invalid_utf8, lone_surrogate, line_too_long, too_many_tokens, not_json, not_an_object,
-    missing_field, not_a_string, null_text, bad_id, bad_field.
+    missing_field, not_a_string, null_text, bad_id, bad_field, bad_columns, bad_ids, bad_quotes.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -74,12 +75,13 @@ class ParquetRows:
         """Rows in the file."""
         return int(self._file.metadata.num_rows)
 
-    def check(self) -> tuple[np.ndarray, int]:
+    def check(self, limit: int | None, content: hashlib._Hash) -> tuple[np.ndarray, int]:
         """Decode every page that a reader will need; bytes of each text, and of all.
 
-        uint32 [rows], as bytes are kept of a text, at most 1 MiB, and the sum of all bytes. The
-        footer gives the size of the encoded column, far less where text repeats itself. Raises
-        Damaged too if the footer counts other rows than there are.
+        limit: of the first rows only, which go into the hash. uint32 [rows], as bytes are kept of a
+        text, at most 1 MiB, and the sum of all bytes. The footer gives the size of the encoded
+        column, far less where text repeats itself. Raises Damaged too if the footer counts other
+        rows than there are.
         """
         metadata = self._file.metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
@@ -87,14 +89,24 @@ class ParquetRows:
         if promised != self.count:
             rows = counted(promised, "row")
             raise Damaged(f"has row groups of {rows}, but its footer says {self.count:,}")
-        sizes, total = [np.zeros(0, np.uint32)], 0
+        expected = self.count if limit is None else min(self.count, limit)
+        if expected < self.count:
+            before = accumulate((group.num_rows for group in groups), initial=0)
+            groups = [group for group, rows in zip(groups, before, strict=False) if rows < expected]
+        sizes, total, left = [np.zeros(0, np.uint32)], 0, expected
         with _damage(UNREADABLE):
             for batch in self._batches(range(len(groups))):
+                if limit is not None:
+                    batch = batch.slice(0, left)
+                    content.update(_serialized(batch))
+                left -= batch.num_rows
                 lengths = text_lengths(batch.column(self._text)).to_numpy()
                 sizes.append(np.minimum(lengths, LIMIT_LINE).astype(np.uint32))
                 total += int(lengths.sum())
+                if limit is not None and left == 0:
+                    break
         kept = np.concatenate(sizes)
-        if len(kept) != self.count:
+        if len(kept) != expected:
             rows = counted(len(kept), "row")
             raise Damaged(f"has {rows}, but its footer says {self.count:,}")
         with _damage(UNREADABLE):
@@ -228,19 +240,23 @@ def column_type(path: str, name: str) -> pa.DataType | None:
     return None if at is None else kind
 
 
-def _sha256(shard: Shard) -> str:
-    sha = hashlib.sha256()
-    with _damage("cannot be read"), SourceFile(shard.path) as file:
-        while chunk := file.read(CHUNK):
-            sha.update(chunk)
-    return sha.hexdigest()
+def _serialized(batch: pa.RecordBatch) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return sink.getvalue()
 
 
 def cut_file(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
-    """The sha256 of the file, and its blocks by the bytes of its text."""
-    content = _sha256(shard)
+    """The sha256 of the file, with `limit` of its first rows, and its blocks by bytes of text."""
+    content = hashlib.sha256()
+    if settings.limit is None:
+        with _damage("cannot be read"), SourceFile(shard.path) as file:
+            while chunk := file.read(CHUNK):
+                content.update(chunk)
     with ParquetRows(shard, settings) as rows:
-        return content, cut_rows(*rows.check(), settings.block_size)
+        blocks = cut_rows(*rows.check(settings.limit, content), settings.block_size)
+    return content.hexdigest(), blocks
 
 
 def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iterator[pa.Table]:
