@@ -14,10 +14,10 @@ from elmo_beam.transforms.files.settings import (
     record_settings,
     recorded_settings,
 )
+from elmo_beam.transforms.kept_fields import with_field_types
 from elmo_beam.transforms.settings_checks import (
     check_settings,
     resolved,
-    with_field_types,
 )
 from elmo_beam.transforms.steps import ElmoHandler, PlanShards, ReadSentences, WriteBlocks
 

@@ -1,14 +1,19 @@
-"""The kept fields of a block: from its lines' values to a column with one for each row."""
+"""The kept fields of a run: their types, and a block's values as columns with one for each row."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from elmo_beam.elmo.errors import UserError
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.fields import kept_fields
+from elmo_beam.transforms.inputs.fields import checked_fields, kept_fields, parsed_field, type_text
+from elmo_beam.transforms.inputs.formats import field_type
 from elmo_beam.transforms.inputs.lines import Record, Rejected
+from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.inputs.values import converted, json_value, json_values
 from elmo_beam.transforms.text import Sentence
 
@@ -70,3 +75,37 @@ class KeptFields:
             else json_values(self._lines[name], line)
             for name in self._schema.names
         }
+
+
+def with_field_types(
+    settings: Settings, paths: Sequence[str], recorded: Settings | None
+) -> Settings:
+    """The settings with a type for each kept field, so that none depends on what a file holds.
+
+    One without is of the type that the run on record has, else that the first of the inputs gives
+    which knows one, else a string. Raises UserError if none knows, but one cannot be read.
+    """
+    before = dict(map(parsed_field, recorded.keep_fields)) if recorded else {}
+    entries = []
+    for name, declared in map(parsed_field, checked_fields(settings.keep_fields)):
+        kind = declared or before.get(name) or _type_in(paths, name)
+        entries.append(f"{name}:{type_text(kind)}")
+    return replace(settings, keep_fields=tuple(entries))
+
+
+def _type_in(paths: Sequence[str], name: str) -> pa.DataType:
+    problem = None
+    for path in paths:
+        try:
+            kind = field_type(path, name)
+        except (Damaged, Unread) as cause:
+            problem = problem or f"{path} ({cause})"
+        else:
+            if kind is not None:
+                return kind
+    if problem is not None:
+        raise UserError(
+            f"cannot tell the type of `keep_fields` {name} from {problem}: declare it, as in "
+            f"{name}:string"
+        )
+    return pa.string()

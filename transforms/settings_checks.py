@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
-
-import pyarrow as pa
 
 from elmo_beam.elmo.arguments import (
     check_bool,
@@ -16,14 +13,11 @@ from elmo_beam.elmo.arguments import (
     path_text,
 )
 from elmo_beam.elmo.encoder.precision import PRECISIONS
-from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, ENCODERS, read_weights
 from elmo_beam.elmo.model.outputs import check_output_names, checked_outputs
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.inputs.fields import checked_fields, parsed_field, type_text
-from elmo_beam.transforms.inputs.formats import field_type
-from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
@@ -91,7 +85,10 @@ def check_text_settings(settings: Settings) -> None:
         check_text(name, getattr(s, name))
     if s.id_field is not None:
         check_text("id_field", s.id_field)
-    checked_fields(s.keep_fields)
+    if s.keep_fields:  # types are Arrow's, which --help does without
+        from elmo_beam.transforms.inputs.fields import checked_fields
+
+        checked_fields(s.keep_fields)
     check_bool("split_sentences", s.split_sentences)
     check_choice("normalize", s.normalize, NORMALIZATIONS)
     check_choice("tokenizer", s.tokenizer, tuple(TOKENIZERS))
@@ -99,40 +96,6 @@ def check_text_settings(settings: Settings) -> None:
     check_count("max_tokens", s.max_tokens)
     if s.tokenizer == "moses" and s.language != "en":
         check_language(s.language)
-
-
-def with_field_types(
-    settings: Settings, paths: Sequence[str], recorded: Settings | None
-) -> Settings:
-    """The settings with a type for each kept field, so that none depends on what a file holds.
-
-    One without is of the type that the run on record has, else that the first of the inputs gives
-    which knows one, else a string. Raises UserError if none knows, but one cannot be read.
-    """
-    before = dict(map(parsed_field, recorded.keep_fields)) if recorded else {}
-    entries = []
-    for name, declared in map(parsed_field, checked_fields(settings.keep_fields)):
-        kind = declared or before.get(name) or _type_in(paths, name)
-        entries.append(f"{name}:{type_text(kind)}")
-    return replace(settings, keep_fields=tuple(entries))
-
-
-def _type_in(paths: Sequence[str], name: str) -> pa.DataType:
-    problem = None
-    for path in paths:
-        try:
-            kind = field_type(path, name)
-        except (Damaged, Unread) as cause:
-            problem = problem or f"{path} ({cause})"
-        else:
-            if kind is not None:
-                return kind
-    if problem is not None:
-        raise UserError(
-            f"cannot tell the type of `keep_fields` {name} from {problem}: declare it, as in "
-            f"{name}:string"
-        )
-    return pa.string()
 
 
 def resolved(settings: Settings) -> Settings:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from elmo_beam.elmo.arguments import string_list
 from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.transforms.text import normalize_nfc
+from elmo_beam.transforms.nfc import normalize_nfc
 
 WORD_CASES = ("exact", "fold")
 

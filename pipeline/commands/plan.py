@@ -29,7 +29,8 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
     from elmo_beam.pipeline.job.forecast import described, forecast_of
     from elmo_beam.pipeline.terminal.inputs import input_files
-    from elmo_beam.transforms.settings_checks import resolved, with_field_types
+    from elmo_beam.transforms.kept_fields import with_field_types
+    from elmo_beam.transforms.settings_checks import resolved
 
     paths = input_files(args.inputs, args.output)
     settings = with_field_types(resolved(settings), paths, None)

@@ -31,8 +31,9 @@ from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.settings import Settings, recorded_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete
+from elmo_beam.transforms.kept_fields import with_field_types
 from elmo_beam.transforms.packs import Pack, Planned, recorded_plans
-from elmo_beam.transforms.settings_checks import resolved, with_field_types
+from elmo_beam.transforms.settings_checks import resolved
 
 
 def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, Session]:

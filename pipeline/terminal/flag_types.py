@@ -13,7 +13,6 @@ from elmo_beam.elmo.arguments import plain_path
 from elmo_beam.elmo.errors import ArgumentError, cause_of
 from elmo_beam.elmo.model.outputs import check_output_names
 from elmo_beam.pipeline.terminal.console import say
-from elmo_beam.transforms.inputs.fields import checked_fields
 from elmo_beam.transforms.words import checked_words
 
 SEPARATOR = re.compile(r",(?![^\[(<]*[\])>])")
@@ -107,11 +106,7 @@ def word_list(text: str) -> tuple[str, ...]:
 
 def field_list(text: str) -> tuple[str, ...]:
     """Kept fields, separated by commas; one in the brackets of a type is part of it."""
-    entries = [entry for entry in SEPARATOR.split(text) if entry.strip()]
-    try:
-        return checked_fields(entries)
-    except ArgumentError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("`keep_fields` ")) from None
+    return tuple(entry.strip() for entry in SEPARATOR.split(text) if entry.strip())
 
 
 def outputs(text: str) -> tuple[str, ...]:

@@ -156,7 +156,11 @@ def test_it_writes_what_a_local_run_writes(job: Job, cluster: Cluster, on_flink:
         job.file(name, random_lines(600, seed=ord(name[0])))
     job.file("c.txt", b"One line.\nBad \xff bytes.\n" + random_lines(100, seed=7).encode())
     job.file("d.txt.gz", b"no gzip at all")
-    ran = [j.embed(*FLAGS, *flags) for j, flags in ((job, on_flink), (local, ()))]
+    for i in range(60):  # packs
+        job.file(f"e/{i}.txt", random_lines(3, seed=i))
+    inputs = [job.folder / "in" / "**"]
+    ran = [j.embed(*FLAGS, *flags, inputs=inputs) for j, flags in ((job, on_flink), (local, ()))]
+    assert len(list((job.out / "parts").glob("pack-*"))) > 5
     assert [r.code for r in ran] == [1, 1], ran[0].err
     assert ran[0].complaints == ran[1].complaints and "d.txt.gz" in ran[0].complaints[0]
     assert job.rejects() == local.rejects() and len(job.rejects()) == 1

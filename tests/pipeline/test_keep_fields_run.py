@@ -21,7 +21,8 @@ from elmo_beam.transforms.files.settings import Settings, read_settings, record_
 from elmo_beam.transforms.inputs.formats import INPUT_FORMATS, InputFormat
 from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.text import cut_lines, read_lines
-from elmo_beam.transforms.settings_checks import resolved, with_field_types
+from elmo_beam.transforms.kept_fields import with_field_types
+from elmo_beam.transforms.settings_checks import resolved
 from tests.helpers.command import Job, elmo_beam, files_of
 from tests.helpers.refusal import refused
 
