@@ -29,6 +29,7 @@ class KeptFields:
         self._values: dict[str, list[Any]] = {
             name: [] for name in self._schema.names if name not in lines.column_names
         }
+        self._types = {name: self._schema.field(name).type for name in self._values}
         self._rows: list[int] = []  # the line that each row is of
 
     def read(self, record: Record) -> dict[str, Any]:
@@ -37,10 +38,7 @@ class KeptFields:
             return {}
         given = {**record.fields, **record.annotations}
         try:
-            return {
-                name: converted(given.get(name), self._schema.field(name).type)
-                for name in self._values
-            }
+            return {name: converted(given.get(name), kind) for name, kind in self._types.items()}
         except (ValueError, RecursionError):
             raise Rejected("bad_field") from None
 

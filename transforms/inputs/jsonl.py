@@ -79,10 +79,12 @@ def _is_object(line: bytes) -> bool:
 
 def object_records(table: pa.Table, settings: Settings) -> Iterator[Record | Rejected]:
     """Each line's object. A line of white space only is blank, as in a text file."""
-    return each_line(table, lambda raw: _record(raw, settings))
+    names = kept_fields(settings.keep_fields).names
+    return each_line(table, lambda raw: _record(raw, settings, names))
 
 
-def _record(raw: bytes | None, settings: Settings) -> Record:
+def _record(raw: bytes | None, settings: Settings, names: list[str]) -> Record:
+    """names: of the kept fields."""
     line = decoded(raw)
     if not line.strip():
         return Record("")
@@ -92,7 +94,7 @@ def _record(raw: bytes | None, settings: Settings) -> Record:
         raise Rejected("not_json") from None
     if not isinstance(document, dict):
         raise Rejected("not_an_object")
-    fields = {name: nested(document, name) for name in kept_fields(settings.keep_fields).names}
+    fields = {name: nested(document, name) for name in names}
     identity = None
     try:
         identity = identity_of(document.get(settings.id_field)) if settings.id_field else None
