@@ -46,6 +46,12 @@ def leave_retries_to(is_retried: Callable[[], bool]) -> None:
     Clock.sleep = wait
 
 
+def schemes() -> set[str]:
+    """The schemes of URLs that Beam has a filesystem for."""
+    found = {str(cls.scheme()) for cls in FileSystem.get_all_subclasses() if cls.scheme()}
+    return found - {"file"}
+
+
 def filesystem(path: str) -> FileSystem:
     """Beam's filesystem for a URL, also where nobody has set options, without which some (S3) fail.
 

@@ -29,6 +29,7 @@ from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
+from elmo_beam.transforms.files.remote import check_output
 from elmo_beam.transforms.files.settings import Settings, recorded_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete
 from elmo_beam.transforms.kept_fields import with_field_types
@@ -46,6 +47,7 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
         check_precision(job.settings.precision)
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(job.output)
+    check_output(layout.root)
     paths = input_files(job.inputs, layout.root)
     recorded = None if job.overwrite else recorded_settings(layout)
     settings = with_field_types(resolved(job.settings), paths, recorded)

@@ -79,3 +79,9 @@ def test_file_urls_and_the_home_folder_are_local_paths(
     assert set(job.rows()["shard"].to_pylist()) == {str(path)}
     assert elmo_beam("plan", "--input=~/in/*").succeeds()
     elmo_beam("plan", "--input", "file://in/a.txt").refuses("--input", "file:///", code=2)
+
+
+def test_an_output_that_no_filesystem_is_for_is_refused(job: Job) -> None:
+    job.file("a.txt", "one\n")
+    for output in ("https://host/out", "hf://datasets/a/b/out"):
+        job.embed("--output", output).refuses(f"--output {output} cannot be written to", "s3://")

@@ -10,6 +10,7 @@ from typing import IO, Any, TypeVar
 
 from elmo_beam.elmo.errors import UserError, cause_of
 from elmo_beam.transforms.files.retry import is_retried, may_pass, retried, root_of
+from elmo_beam.transforms.files.schemes import check_known, check_output_known
 
 T = TypeVar("T")
 
@@ -22,11 +23,23 @@ def is_remote(path: str) -> bool:
 
 
 def filesystem(path: str) -> Any:
-    """Beam's filesystem for a URL. Beam is imported only where something is remote."""
+    """Beam's filesystem for a URL; UserError if it has none.
+
+    Beam is imported only where something is remote.
+    """
     from elmo_beam.transforms import beam_internals
 
+    check_known(path, beam_internals.schemes())
     beam_internals.leave_retries_to(is_retried)
     return beam_internals.filesystem(path)
+
+
+def check_output(path: str) -> None:
+    """UserError for an output folder that no filesystem can write to."""
+    if is_remote(path):
+        from elmo_beam.transforms import beam_internals
+
+        check_output_known(path, beam_internals.schemes())
 
 
 def remote(path: str, action: Callable[[Any], T]) -> T:

@@ -97,7 +97,8 @@ class ParquetRows:
         with _damage(UNREADABLE):
             for batch in self._batches(range(len(groups))):
                 if limit is not None:
-                    batch = batch.slice(0, left)
+                    # Not a slice, which would be serialized with some of what follows.
+                    batch = batch.take(pa.array(np.arange(min(left, batch.num_rows))))
                     content.update(_serialized(batch))
                 left -= batch.num_rows
                 lengths = text_lengths(batch.column(self._text)).to_numpy()
