@@ -77,13 +77,14 @@ def embed(
     trust_model: bool = False,
     words: Sequence[str] = (),
     word_case: str = "exact",
+    context: int | None = None,
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to word_case: as `Settings` has
+    inputs: paths, globs or URLs. output: a folder or URL. model to context: as `Settings` has
     them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
@@ -115,6 +116,7 @@ def embed(
         trust_model=trust_model,
         words=checked_words(words) if len(words) else (),
         word_case=word_case,
+        context=context,
     )
     check_settings(settings)
     check_bool("overwrite", overwrite)

@@ -58,11 +58,7 @@ def check_settings(settings: Settings) -> None:
         )
     if s.parquet_encoding == "plain" and s.format != "parquet":
         raise ArgumentError(f"`parquet_encoding` plain is for `format` parquet, not {s.format}")
-    check_choice("word_case", s.word_case, WORD_CASES)
-    if s.words and s.words != checked_words(s.words):
-        raise ArgumentError("`words` must be normalized, each once: see transforms.words")
-    if s.words and s.pad_to is not None:
-        raise ArgumentError("`pad_to` is for whole sentences, and `words` takes single words")
+    check_word_settings(s)
     if s.pad_to is not None:
         check_count("pad_to", s.pad_to)
         if not chosen.pads:
@@ -75,6 +71,24 @@ def check_settings(settings: Settings) -> None:
             raise ArgumentError(
                 f"`pad_to` {s.pad_to} is less than `max_tokens` {s.max_tokens}: make `max_tokens` "
                 "no larger than `pad_to`"
+            )
+
+
+def check_word_settings(settings: Settings) -> None:
+    """The part of `check_settings` that concerns runs of words."""
+    s = settings
+    check_choice("word_case", s.word_case, WORD_CASES)
+    if s.words and s.words != checked_words(s.words):
+        raise ArgumentError("`words` must be normalized, each once: see transforms.words")
+    if s.words and s.pad_to is not None:
+        raise ArgumentError("`pad_to` is for whole sentences, and `words` takes single words")
+    if s.context is not None:
+        check_count("context", s.context, least=0)
+        if not s.words:
+            raise ArgumentError("`context` is around the occurrences of `words`: give those too")
+        if s.format != "parquet":
+            raise ArgumentError(
+                f"`context` is for `format` parquet: {s.format} keeps no tokens of a run of words"
             )
 
 

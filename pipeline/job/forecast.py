@@ -16,6 +16,7 @@ from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.occurrences import sentence_columns
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.text import TextReader
 
@@ -39,7 +40,7 @@ class Forecast:
     uses: Counter[int] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, block: SentenceBlock) -> None:
+    def add(self, block: SentenceBlock, settings: Settings) -> None:
         """Count one block."""
         self.blocks += 1
         self.lines += block.key.block.lines
@@ -51,9 +52,10 @@ class Forecast:
         self.passed_sentences += block.passed_sentences
         if block.occurrences is None:
             self.text_bytes += block.sentences.nbytes
-        else:  # each has its sentence beside it
+        else:  # each has its sentence beside it, or a part of it
             self.uses.update(block.occurrences.words)
-            self.text_bytes += block.sentences.take(block.occurrences.rows).nbytes
+            rows = sentence_columns(block.sentences, block.occurrences, settings)
+            self.text_bytes += rows.nbytes
 
 
 def forecast_of(paths: list[str], settings: Settings) -> Forecast:
@@ -64,7 +66,7 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
         forecast.files += 1
         try:
             for block in sentence_blocks(path, settings, reader):
-                forecast.add(block)
+                forecast.add(block, settings)
         except Damaged as damage:
             forecast.problems.append(damage_line(path, str(damage)))
         except Unread as cause:

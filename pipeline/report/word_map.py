@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
+from elmo_beam.pipeline.report.contexts import context_columns, contexts
 from elmo_beam.pipeline.report.svg import Point, scatter
 from elmo_beam.transforms.run_reader import Run
 
@@ -25,7 +26,8 @@ AROUND = 5  # tokens shown on either side of a use
 def word_map(run: Run) -> Iterator[str]:
     """HTML of the map; nothing if there are too few uses."""
     outputs = [name for name in run.settings.outputs if name != SENTENCE_OUTPUT]
-    if not outputs or "tokens" not in run.columns:
+    around = context_columns(run) if run.settings.words else "tokens" in run.columns
+    if not outputs or not around:
         return
     output = "elmo" if "elmo" in outputs else outputs[-1]
     if run.settings.words:
@@ -87,13 +89,13 @@ def _uses(run: Run, output: str, words: set[str]) -> dict[str, list[tuple[np.nda
 def _occurrences(run: Run, output: str) -> dict[str, list[tuple[np.ndarray, str]]]:
     """The same of a run that is of words: those that it looked for."""
     found: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
-    for table in islice(run.tables(["tokens", "position", "word", output]), MAP_PARTS):
-        vectors = run.vectors(table, output)
-        columns = (table[name].to_pylist() for name in ("word", "position", "tokens"))
-        for i, (word, at, sentence) in enumerate(zip(*columns, strict=True)):
+    columns = [*dict.fromkeys([*context_columns(run), "word", output])]
+    for table in islice(run.tables(columns), MAP_PARTS):
+        vectors, words = run.vectors(table, output), table["word"].to_pylist()
+        for i, (word, context) in enumerate(zip(words, contexts(table, AROUND), strict=True)):
             if len(found[word]) < USES:
-                around = " ".join(sentence[max(0, at - AROUND) : at + AROUND + 1])
-                found[word].append((vectors[i].copy(), around))
+                left, token, right = context
+                found[word].append((vectors[i].copy(), " ".join([*left, token, *right])))
     return found
 
 

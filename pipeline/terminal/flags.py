@@ -9,7 +9,14 @@ from typing import Any
 from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import ENCODERS
-from elmo_beam.pipeline.terminal.flag_types import count, outputs, path, size, word_list
+from elmo_beam.pipeline.terminal.flag_types import (
+    count,
+    count_from_zero,
+    outputs,
+    path,
+    size,
+    word_list,
+)
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS
 from elmo_beam.transforms.settings_checks import (
@@ -129,6 +136,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         choices=WORD_CASES,
         default=d.word_case,
         help="fold: upper and lower case are the same (default: exact)",
+    )
+    written.add_argument(
+        "--context",
+        type=count_from_zero,
+        metavar="N",
+        help="with --words: keep N tokens on either side of an occurrence, not its sentence",
     )
     written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"

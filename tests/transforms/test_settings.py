@@ -45,6 +45,7 @@ CHANGES: dict[str, Any] = {
     "parquet_encoding": "plain",
     "words": ("bank",),
     "word_case": "fold",
+    "context": 0,
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -67,7 +68,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.max_tokens, settings.long_sentences) == (5000, "reject")
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
-    assert (settings.words, settings.word_case) == ((), "exact")
+    assert (settings.words, settings.word_case, settings.context) == ((), "exact", None)
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 

@@ -24,7 +24,9 @@ PARTS_VERSION = 1
 
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
-ADDED = ("parquet_encoding", "trust_model", "words", "word_case")
+ADDED = (
+    "parquet_encoding", "trust_model", "words", "word_case", "context"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Settings:
     parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
     let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
     these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
-    are the same.
+    are the same; context: keep so many tokens on either side instead of the sentence.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -71,6 +73,7 @@ class Settings:
     trust_model: bool = False
     words: tuple[str, ...] = ()
     word_case: str = "exact"
+    context: int | None = None
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -39,6 +39,10 @@ def part_schema(settings: Settings) -> pa.Schema:
         at = schema.get_field_index("text")
         for i, field in enumerate(OCCURRENCE):
             schema = schema.insert(at + i, field)
+        if settings.context is not None:
+            for old, new in (("text", "left"), ("tokens", "right")):
+                at = schema.get_field_index(old)
+                schema = schema.set(at, pa.field(new, pa.list_(pa.string())))
     for name in settings.outputs:
         vector = pa.list_(DTYPES[settings.dtype], output_dim(options, name))
         one = has_one_vector(settings, name)
