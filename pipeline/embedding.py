@@ -25,7 +25,7 @@ from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.run_reader import Run, open_run
-from elmo_beam.transforms.settings_checks import check_settings
+from elmo_beam.transforms.settings_checks import check_command_settings
 from elmo_beam.transforms.words import checked_words
 
 STOP_WITHIN = 30  # seconds; a cluster takes its time to cancel a job
@@ -78,13 +78,15 @@ def embed(
     words: Sequence[str] = (),
     word_case: str = "exact",
     context: int | None = None,
+    pool: str | None = None,
+    top_words: int | None = None,
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to context: as `Settings` has
+    inputs: paths, globs or URLs. output: a folder or URL. model to top_words: as `Settings` has
     them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
@@ -117,8 +119,10 @@ def embed(
         words=checked_words(words) if len(words) else (),
         word_case=word_case,
         context=context,
+        pool=pool,
+        top_words=top_words,
     )
-    check_settings(settings)
+    check_command_settings(settings)
     check_bool("overwrite", overwrite)
     job = Job(
         inputs=_inputs(inputs),

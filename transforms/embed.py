@@ -19,6 +19,7 @@ from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.normalize import SentenceBlock
 from elmo_beam.transforms.occurrences import occurrence_rows
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column
+from elmo_beam.transforms.pool import pooled_rows
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ def embed_block(
     sentences, dtype = sentences_of(block.sentences), settings.dtype
     if block.occurrences is not None:
         found = block.occurrences
-        part, work = occurrence_rows(block.sentences, sentences, found, encoder, settings)
+        if settings.pool:
+            part, work = pooled_rows(sentences, found, encoder, settings)
+        else:
+            part, work = occurrence_rows(block.sentences, sentences, found, encoder, settings)
         return EmbeddedBlock(block, part, *(int(n) for n in work))
     dims = {name: output_dim(encoder.options, name) for name in settings.outputs}
     work = np.zeros(4, np.int64)

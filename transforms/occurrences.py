@@ -28,7 +28,9 @@ class PassOccurrences:
     tokens: np.ndarray
     lengths: np.ndarray
 
-    def vectors(self, encoded: Encoded, name: str, part: slice = slice(None)) -> np.ndarray:
+    def vectors(
+        self, encoded: Encoded, name: str, part: slice | np.ndarray = slice(None)
+    ) -> np.ndarray:
         """The vector of each, or of some: float32 [n, dim], the mean of its tokens' vectors."""
         if name == SENTENCE_OUTPUT:
             return encoded.vectors[name][self.sentences[part]]

@@ -17,6 +17,7 @@ from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.text import normalize_nfc
 
 WORD_CASES = ("exact", "fold")
+POOLS = ("word",)
 
 
 class Occurrence(NamedTuple):

@@ -24,11 +24,11 @@ from elmo_beam.transforms.settings_checks import (
     LONG_SENTENCES,
     NORMALIZATIONS,
     PARQUET_ENCODINGS,
-    check_settings,
+    check_command_settings,
     check_text_settings,
 )
 from elmo_beam.transforms.tokenizers import TOKENIZERS
-from elmo_beam.transforms.words import WORD_CASES
+from elmo_beam.transforms.words import POOLS, WORD_CASES
 
 DEFAULTS = Settings()
 TEXT_FLAGS = (
@@ -144,6 +144,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="with --words: keep N tokens on either side of an occurrence, not its sentence",
     )
     written.add_argument(
+        "--pool",
+        choices=POOLS,
+        help="word: write only the mean and variance of each word's vectors, to words.parquet",
+    )
+    written.add_argument(
+        "--top_words",
+        type=count,
+        metavar="N",
+        help="with --pool, instead of --words: the N most frequent tokens of the input",
+    )
+    written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"
     )
     written.add_argument(
@@ -243,7 +254,7 @@ def required(args: argparse.Namespace, *names: str) -> None:
 def settings_of(args: argparse.Namespace) -> Settings:
     """A run's settings; ArgumentError for flags that contradict each other."""
     settings = Settings(**_given(args, [f.name for f in fields(Settings)]))
-    check_settings(settings)
+    check_command_settings(settings)
     return settings
 
 

@@ -46,6 +46,8 @@ CHANGES: dict[str, Any] = {
     "words": ("bank",),
     "word_case": "fold",
     "context": 0,
+    "pool": "word",
+    "top_words": 5,
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -69,6 +71,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
     assert (settings.words, settings.word_case, settings.context) == ((), "exact", None)
+    assert (settings.pool, settings.top_words) == (None, None)
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 

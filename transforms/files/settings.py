@@ -25,7 +25,8 @@ PARTS_VERSION = 1
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
 ADDED = (
-    "parquet_encoding", "trust_model", "words", "word_case", "context"
+    "parquet_encoding", "trust_model", "words", "word_case", "context", "pool",
+    "top_words",
 )  # fmt: skip
 
 
@@ -46,7 +47,9 @@ class Settings:
     parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
     let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
     these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
-    are the same; context: keep so many tokens on either side instead of the sentence.
+    are the same; context: keep so many tokens on either side instead of the sentence. pool: "word"
+    to keep only the mean and variance of each word's vectors; top_words: of so many of the most
+    frequent tokens, which a command counts first, and then are `words`.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -74,6 +77,8 @@ class Settings:
     words: tuple[str, ...] = ()
     word_case: str = "exact"
     context: int | None = None
+    pool: str | None = None
+    top_words: int | None = None
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
