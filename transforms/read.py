@@ -31,14 +31,16 @@ class RawBlock:
         return int(self.lines.num_rows)
 
 
-def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlock]:
-    """A span's blocks, without those that are done already.
+def read_span(
+    layout: Layout, span: Span, settings: Settings, again: bool = False
+) -> Iterator[RawBlock]:
+    """A span's blocks, without those that are done already, unless they are to be read again.
 
     Where a file cannot be read on, its plan says why and keeps its blocks. Where it is no longer as
     planned, which a second reading proves, its plan says that it is damaged.
     """
     keys = [BlockKey(span.shard.path, span.content, block) for block in span.blocks]
-    todo = [key for key in keys if not is_done(layout, settings, key)]
+    todo = [key for key in keys if again or not is_done(layout, settings, key)]
     shard = span.shard
     try:
         read = input_format(shard.path).read

@@ -91,3 +91,26 @@ class Progress:
             self._first = time.monotonic()
             self._first_lines = self._lines - self._at_start
             self._first_tokens = self._tokens
+
+
+class Counting:
+    """Watches a run's plans while its tokens are counted."""
+
+    def __init__(self, layout: Layout, files: int, status: Status) -> None:
+        self._layout, self._files, self._status = layout, files, status
+        self.interval = 15.0 if is_remote(layout.root) else 0.5
+
+    def update(self) -> None:
+        """Look again, and show how far it is."""
+        self._status.show(0.0, self.line())
+
+    def stopped(self) -> str:
+        """What to print when the command is stopped here."""
+        return "stopped while counting words; the same command counts them again"
+
+    def line(self) -> str:
+        """`planned 3 of 7 files`, then `counting the words of 7 files`."""
+        planned = len(list_names(self._layout.plan))
+        if planned < self._files:
+            return f"planned {planned} of {counted(self._files, 'file')}"
+        return f"counting the words of {counted(self._files, 'file')}"

@@ -10,10 +10,14 @@ from typing import Any
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.wording import listed
-from elmo_beam.pipeline.job.failures import explained
 from elmo_beam.pipeline.job.folder import folder_held
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import finish
+from elmo_beam.pipeline.job.pooling import (
+    update_words,
+    with_counted_words,
+    with_recorded_words,
+)
 from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
 from elmo_beam.pipeline.job.state import (
@@ -28,7 +32,6 @@ from elmo_beam.pipeline.terminal.console import complain
 from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
-from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.accounts import Accounts, read_accounts
 from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.remote import is_remote
@@ -49,18 +52,23 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", encoder_threads(processes))
     layout = layout_of(job.output)
     paths = input_files(job.inputs, layout.root)
-    settings = resolved(job.settings)
+    settings = with_recorded_words(layout, resolved(job.settings), job.overwrite)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
+        if settings.top_words is not None and not settings.words:
+            settings = with_counted_words(layout, settings, paths, job, stop, status)
         seen = names_of(layout)
         recorded = recorded_plans(layout)
         _refuse_missing(layout, paths, recorded)
         state = state_now(layout, settings, paths, recorded)
         session = Session()
         if state.pending:
-            delete(layout.success)
+            for path in (layout.success, layout.words) if settings.pool else (layout.success,):
+                delete(path)
             session, state = _run_pipeline(layout, settings, state, job, stop, status)
         check_held()
         delete_stale(layout, state, seen)
+        check_held()
+        update_words(layout, settings, state, status)
         check_held()
         finish(layout, state, settings, session)
         clear_temporary(layout.root)  # what killed workers have left
@@ -115,14 +123,9 @@ def _run_pipeline(
     layout: Layout, settings: Settings, state: RunState, job: Job, stop: Stopper, status: Status
 ) -> tuple[Session, RunState]:
     """Run the pipeline in a thread, showing progress; what that did, and the state after it."""
-    import apache_beam as beam
-
-    from elmo_beam.pipeline.job.cluster import submit
-    from elmo_beam.pipeline.job.pipeline_options import is_local, new_pipeline, pipeline_options
+    from elmo_beam.pipeline.job.running import run_transform
     from elmo_beam.transforms.embed_shards import EmbedShards
 
-    options = pipeline_options(job.beam_flags)
-    pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
     # A file with a new time but its old content keeps its blocks: they are not this session's.
     changed = [shard.path for shard in state.shards if shard.plan is None]
@@ -130,22 +133,11 @@ def _run_pipeline(
     before = _blocks(state) | _blocks(earlier)
     began = time.monotonic()
     progress = Progress(layout, state, status)
-    stop.describe = progress.stopped
-    local = is_local(options)
-    try:
-        pipeline | "Shards" >> beam.Create(shards) | "Job" >> EmbedShards(layout.root, settings)
-        submitted = None if local else submit(pipeline, stop)
 
-        def work() -> Any:
-            result = submitted or pipeline.run()
-            result.wait_until_finish()
-            return result
+    def make() -> EmbedShards:
+        return EmbedShards(layout.root, settings)
 
-        result = run_in_thread(work, progress.update, progress.interval)
-    except BaseException as error:
-        raise explained(error, layout) from None
-    finally:
-        status.end()
+    result, local = run_transform(make, shards, layout, job, progress, stop, status)
     after = read_state(layout, settings, plans_of(layout, shards))
     session = Session(
         seconds=time.monotonic() - began,

@@ -17,6 +17,7 @@ from elmo_beam.pipeline.job.manifest import (
     problems,
     recorded_accounts,
 )
+from elmo_beam.pipeline.job.pooled_checks import pooled_complaints, word_complaints
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState, read_state
 from elmo_beam.transforms.accounts import Accounts, accounts_path, part_path, rejects_path
@@ -54,10 +55,15 @@ def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]
         )
     yield from _check_manifest(layout, settings, state)
     yield from _check_strays(layout, settings, state)
+    whole = state.complete
     for shard in state.shards:
         for stem, accounts in shard.done.items():
-            yield from _check_part(layout, settings, stem, accounts)
+            for complaint in _check_part(layout, settings, stem, accounts):
+                whole = False
+                yield complaint
             yield from _check_rejects(layout, stem, accounts)
+    if settings.pool and whole:
+        yield from word_complaints(layout, state)
 
 
 def _check_manifest(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
@@ -112,6 +118,9 @@ def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iter
     kept = pa.schema([full.field(n) for n in output_format(settings.format).columns(settings)])
     if table.schema.remove_metadata() != kept:
         yield "has other columns than its run"
+        return
+    if settings.pool:
+        yield from pooled_complaints(table, settings)
         return
     if len(pc.unique(table["offset"])) != accounts.embedded:
         yield f"has other lines than the {accounts.embedded} embedded"
