@@ -245,7 +245,7 @@ def required(args: argparse.Namespace, *names: str) -> None:
 
     This is not left to argparse, which would name --output where --ouput is the mistake.
     """
-    what = {"inputs": "a file or a quoted glob", "output": "a folder"}
+    what = {"inputs": "a file or a quoted glob", "output": "a folder", "file": "a file"}
     for name in names:
         if not getattr(args, name):
             raise ArgumentError(f"`{name}` is missing: name {what[name]}")
