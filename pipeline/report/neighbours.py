@@ -10,6 +10,7 @@ from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.contexts import context_columns, contexts
+from elmo_beam.pipeline.report.pooled import nearest_words
 from elmo_beam.transforms.run_reader import Run
 
 MOST_VECTORS = 100_000  # compared with a word: those of the first parts, if there are more
@@ -19,11 +20,17 @@ AROUND = 6  # tokens shown on either side
 
 
 def neighbours(run: Run, word: str) -> Iterator[str]:
-    """Some uses of a word, each with its nearest neighbours; UserError if there is none."""
+    """Some uses of a word, each with its nearest neighbours; UserError if there is none.
+
+    Of a pooled run, the nearest words.
+    """
     outputs = run.settings.outputs
     # The top layer tells the senses of a word apart best (Peters et al. 2018, section 5.3).
     layers = sorted(name for name in outputs if name.startswith("lstm_outputs"))
     output = [SENTENCE_OUTPUT, *(o for o in outputs if o == "elmo"), *layers][-1]
+    if run.settings.pool:
+        yield from nearest_words(run, word, output if output in outputs else outputs[0])
+        return
     if run.settings.words:
         found = _occurrence_vectors(run, output)
     elif output != SENTENCE_OUTPUT:

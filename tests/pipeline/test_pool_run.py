@@ -13,7 +13,7 @@ import pytest
 
 import elmo_beam as package
 from elmo_beam.elmo.errors import ArgumentError, UserError
-from tests.helpers.command import Job, files_of, random_lines
+from tests.helpers.command import Job, elmo_beam, files_of, random_lines
 from tests.helpers.refusal import refused
 
 OUTPUTS = ("--outputs", "elmo,default,word_emb")
@@ -250,3 +250,48 @@ def test_nothing_to_count(job: Job, text: bytes, named: str) -> None:
     job.embed("--pool", "word", "--top_words", "1").refuses("--top_words 3, now 1")
     job.embed("--pool", "word", "--top_words", "3").succeeds()
     assert job.verify().code == 0
+
+
+def test_inspect_and_the_report(job: Job, words: Path) -> None:
+    job.embed("--pool", "word", "--words", words, *OUTPUTS).succeeds()
+    shown = elmo_beam("inspect", job.out).succeeds().out
+    assert "elmo_mean" in shown and "word 'old man', count 3" in shown
+    near = elmo_beam("inspect", job.out, "--word", "BANK").succeeds().out.splitlines()
+    assert near[0] == "bank: 2 uses; nearest words, by cosine of their mean elmo"
+    assert {line.strip().split("  ", 1)[1] for line in near[1:]} == {
+        "old man  (3 uses)", "the  (4 uses)"
+    }  # fmt: skip
+    run = package.pooled_words(package.open_run(job.out))
+    means = np.array(run["elmo_mean"].to_pylist())
+    means -= means.mean(axis=0)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    want = sorted(means[[0, 2]] @ means[1], reverse=True)
+    assert [float(line.split()[0]) for line in near[1:]] == pytest.approx(want, abs=0.006)
+    elmo_beam("inspect", job.out, "--word", "zebra").refuses("zebra")
+    elmo_beam("report", job.out).succeeds()
+    page = (job.out / "report.html").read_text()
+    assert "3 of 3 words, by the means of their elmo vectors" in page
+    assert "<title>old man: 3 uses</title>" in page
+
+
+def test_a_run_that_is_not_complete_can_be_looked_at(job: Job, words: Path) -> None:
+    job.file("b.txt.gz", b"no gzip")
+    assert job.embed("--pool", "word", "--words", words).code == 1
+    assert "elmo_sum" in elmo_beam("inspect", job.out).succeeds().out
+    elmo_beam("report", job.out).succeeds()
+    elmo_beam("inspect", job.out, "--word", "bank").refuses("words.parquet", "same command")
+
+
+@pytest.mark.parametrize("flags", [("--words", "{words}"), ("--top_words", "3")])
+def test_plan_says_what_would_be_written(job: Job, words: Path, flags: tuple[str, ...]) -> None:
+    job.file("b.txt", "zebra zebra zebra the the the the\n" * 9)
+    listed = [flag.format(words=words) for flag in flags]
+    given = ("--pool", "word", "--block_size", "100", *listed)
+    inputs = ("--input", job.folder / "in" / "*", "--model", job.model)
+    ran = elmo_beam("plan", *inputs, *OUTPUTS, *given).succeeds()
+    job.embed(*OUTPUTS, *given).succeeds()
+    rows = job.rows().num_rows
+    numbers = 8 + 8 + 4
+    assert f"at most {rows * numbers * 16 / 1e6:,.0f} MB in {rows} rows" in ran.out
+    assert f"of {words_of(job).num_rows} of " in ran.out
+    assert "words.parquet" in ran.out
