@@ -17,10 +17,10 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
         raise ArgumentError(f"`{name}` {value!r} must be one of {', '.join(map(str, choices))}")
 
 
-def check_count(name: str, value: object) -> None:
-    """A whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"`{name}` {value!r} must be a whole number from 1")
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """A whole number from 1, or from another."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ArgumentError(f"`{name}` {value!r} must be a whole number from {least}")
 
 
 def check_bool(name: str, value: object) -> None:

@@ -26,7 +26,7 @@ from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.inputs.fields import checked_fields
 from elmo_beam.transforms.run_reader import Run, open_run
-from elmo_beam.transforms.settings_checks import check_settings
+from elmo_beam.transforms.settings_checks import check_command_settings
 from elmo_beam.transforms.words import checked_words
 
 STOP_WITHIN = 30  # seconds; a cluster takes its time to cancel a job
@@ -78,8 +78,11 @@ def embed(
     trust_model: bool = False,
     words: Sequence[str] = (),
     word_case: str = "exact",
-    keep_fields: Sequence[str] = (),
     word_key: str = "form",
+    context: int | None = None,
+    pool: str | None = None,
+    top_words: int | None = None,
+    keep_fields: Sequence[str] = (),
     limit: int | None = None,
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
@@ -119,11 +122,14 @@ def embed(
         trust_model=trust_model,
         words=checked_words(words) if len(words) else (),
         word_case=word_case,
-        keep_fields=checked_fields(keep_fields),
         word_key=word_key,
+        context=context,
+        pool=pool,
+        top_words=top_words,
+        keep_fields=checked_fields(keep_fields),
         limit=limit,
     )
-    check_settings(settings)
+    check_command_settings(settings)
     check_bool("overwrite", overwrite)
     job = Job(
         inputs=_inputs(inputs),

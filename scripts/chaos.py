@@ -28,7 +28,7 @@ from faults.preload import Fault, build, no_compiler, sample
 SHARED_MEMORY = Path("/dev/shm")  # where syncing costs nothing
 PLAIN = (
     "fresh", "continued", "changed", "replaced", "added", "packed", "pack-changed", "overwrite",
-    "tfrecord", "elmo", "report",
+    "tfrecord", "pooled", "elmo", "report",
 )  # fmt: skip
 REAL = ("model", "train")  # these run TensorFlow: a try takes seconds
 ENVIRONMENT = {"LANGUAGE": "C", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}

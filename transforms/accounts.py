@@ -36,8 +36,8 @@ class BlockKey:
 class Counts:
     """A piece's accounts: lines = embedded + blank + passed_over + the sum of rejected.
 
-    rows: of the part; tokens: of the sentences embedded. passed_over: lines that have none of a
-    run's words, passed_sentences: such sentences.
+    rows: of the part, or the occurrences that are pooled in it; tokens: of the sentences embedded.
+    passed_over: lines that have none of a run's words, passed_sentences: such sentences.
     """
 
     shard: str

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from elmo_beam.elmo.encoder.passes import SentenceEncoder
-from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
+from elmo_beam.elmo.model.outputs import output_dim
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.outputs.schema import one_vector_column, part_schema, vector_column
-from elmo_beam.transforms.words import Occurrences
+from elmo_beam.transforms.occurrences import occurrence_rows
+from elmo_beam.transforms.outputs.schema import part_schema, vector_column
+from elmo_beam.transforms.pool import pooled_rows
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,20 @@ def embed_block(
     schema = part_schema(settings)
     if not len(block):
         return EmbeddedBlock(block, schema.empty_table(), 0, 0, 0, 0)
-    if block.occurrences is not None:
-        return _embed_occurrences(block, block.occurrences, encoder, settings)
     sentences, dtype = sentences_of(block.sentences), settings.dtype
+    if block.occurrences is not None:
+        found = block.occurrences
+        if settings.pool:
+            part, work = pooled_rows(sentences, found, encoder, settings)
+        else:
+            part, work = occurrence_rows(block.sentences, sentences, found, encoder, settings)
+        return EmbeddedBlock(block, part, *(int(n) for n in work))
     dims = {name: output_dim(encoder.options, name) for name in settings.outputs}
     work = np.zeros(4, np.int64)
     with temporary_errors_explained(), ExitStack() as stack:
         files = {name: stack.enter_context(TemporaryFile()) for name in dims}
         for encoded in encoder.passes(sentences, settings.outputs):
-            work += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses
+            work += encoded.work
             for name, vectors in encoded.vectors.items():
                 rows = encoded.output_rows(name, sentences)
                 write_rows(files[name], rows, vectors.astype(dtype, copy=False))
@@ -62,53 +68,6 @@ def embed_block(
         ]
     part = pa.table([*block.sentences.columns, *columns], schema=schema)
     return EmbeddedBlock(block, part, *(int(n) for n in work))
-
-
-def _embed_occurrences(
-    block: SentenceBlock, found: Occurrences, encoder: SentenceEncoder, settings: Settings
-) -> EmbeddedBlock:
-    """The same for occurrences of words: a row for each, with one vector of each output."""
-    sentences = sentences_of(block.sentences)
-    rows, positions, lengths = (
-        np.array(column, np.int64) for column in (found.rows, found.positions, found.lengths)
-    )
-    vectors = {
-        name: np.empty((len(rows), output_dim(encoder.options, name)), settings.dtype)
-        for name in settings.outputs
-    }
-    work = np.zeros(4, np.int64)
-    for encoded in encoder.passes(sentences, settings.outputs):
-        work += encoded.steps, encoded.nodes, encoded.lookups, encoded.misses
-        begins = np.full(len(sentences), -1)  # of each sentence, among this pass's tokens
-        begins[encoded.rows] = np.cumsum(sentences.lengths[encoded.rows])
-        begins[encoded.rows] -= sentences.lengths[encoded.rows]
-        own = np.flatnonzero(begins[rows] >= 0)
-        for name, given in encoded.vectors.items():
-            if name == SENTENCE_OUTPUT:
-                vectors[name][own] = given[np.searchsorted(encoded.rows, rows[own])]
-            else:
-                first = begins[rows[own]] + positions[own]
-                vectors[name][own] = _means_of_runs(given, first, lengths[own])
-    words = np.array(settings.words, object)[found.words]
-    table = block.sentences.take(rows)
-    columns = {name: table[name] for name in table.column_names} | {
-        "position": pa.array(positions, pa.int32()),
-        "token": pa.array(found.tokens, pa.string()),
-        "word": pa.array(words, pa.string()),
-    }
-    columns |= {name: one_vector_column(own, settings.dtype) for name, own in vectors.items()}
-    schema = part_schema(settings)
-    part = pa.table([columns[name] for name in schema.names], schema=schema)
-    return EmbeddedBlock(block, part, *(int(n) for n in work))
-
-
-def _means_of_runs(vectors: np.ndarray, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The mean of each run of rows of `vectors` [n, dim]: float32 [len(begins), dim]."""
-    means = vectors[begins].astype(np.float32, copy=False)
-    for k in range(1, int(lengths.max(initial=1))):
-        longer = np.flatnonzero(lengths > k)
-        means[longer] += vectors[begins[longer] + k]
-    return means / lengths[:, np.newaxis].astype(np.float32)
 
 
 def write_rows(file: IO[bytes], rows: np.ndarray, vectors: np.ndarray) -> None:

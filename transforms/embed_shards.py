@@ -6,6 +6,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
 from elmo_beam.elmo.arguments import path_text
+from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.files.layout import layout_of
@@ -39,6 +40,11 @@ class EmbedShards(beam.PTransform):
         super().__init__()
         given = Settings() if settings is None else settings
         check_settings(given)
+        if given.top_words is not None and not given.words:
+            raise ArgumentError(
+                "`top_words` are counted by the command, or elmo_beam.embed: run that, or give the "
+                "list as `words`"
+            )
         self._layout = layout_of(path_text("output", output))
         self._settings = given if given.digest else resolved(given)
 

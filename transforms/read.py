@@ -12,7 +12,7 @@ from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, Unread, stat_shard
-from elmo_beam.transforms.packs import recorded_pack, without, write_pack
+from elmo_beam.transforms.packs import PackSpan, recorded_pack, without, write_pack
 from elmo_beam.transforms.plan import Plan, Span, make_plan, recorded_plan, write_plan
 
 
@@ -32,13 +32,22 @@ class RawBlock:
         return sum(int(table.num_rows) for table in self.tables)
 
 
-def read_span(layout: Layout, span: Span, settings: Settings) -> Iterator[RawBlock]:
-    """A span's blocks, without those that are done already.
+def read_span(
+    layout: Layout, span: Span | PackSpan, settings: Settings, again: bool = False
+) -> Iterator[RawBlock]:
+    """A span's blocks, without those that are done already, unless they are to be read again."""
+    if isinstance(span, PackSpan):
+        return read_pack(layout, span.stem, settings, again)
+    return _read_file(layout, span, settings, again)
+
+
+def _read_file(layout: Layout, span: Span, settings: Settings, again: bool) -> Iterator[RawBlock]:
+    """The blocks of a span of one file.
 
     Where a file cannot be read on, its plan says why and keeps its blocks. Where it is no longer as
     planned, which a second reading proves, its plan says that it is damaged.
     """
-    todo = left_to_do(layout, settings, span.keys)
+    todo = span.keys if again else left_to_do(layout, settings, span.keys)
     shard = span.shard
     try:
         read = input_format(shard.path).read
@@ -79,8 +88,10 @@ def _planned_again(layout: Layout, span: Span, settings: Settings, now: Shard | 
     return again
 
 
-def read_pack(layout: Layout, stem: str, settings: Settings) -> Iterator[RawBlock]:
-    """A pack's blocks, without those that are done already.
+def read_pack(
+    layout: Layout, stem: str, settings: Settings, again: bool = False
+) -> Iterator[RawBlock]:
+    """A pack's blocks, without those that are done already, unless they are to be read again.
 
     A file that cannot be read, or is no longer as planned, is left out of its block, and its plan
     says why.
@@ -89,7 +100,8 @@ def read_pack(layout: Layout, stem: str, settings: Settings) -> Iterator[RawBloc
     read: set[BlockKey] = set()
     while pack is not None:
         plans = {plan.shard.path: plan for plan in pack.plans}
-        todo = [key for key in left_to_do(layout, settings, pack.keys) if key not in read]
+        keys = pack.keys if again else left_to_do(layout, settings, pack.keys)
+        todo = [key for key in keys if key not in read]
         if not todo:
             return
         tables = []

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,11 @@ class Run:
         if columns is not None:
             columns = name_list("columns", columns)
         self._check_columns(columns)
+        for path in self.part_paths():
+            yield self._table(path, columns)
+
+    def part_paths(self) -> Iterator[str]:
+        """The parts of the blocks that are done, in the input's order."""
         committed = {name.removesuffix(".json") for name in list_names(self.layout.blocks)}
         by_plan: dict[str, list[str]] = {}
         for name in list_names(self.layout.parts):
@@ -82,7 +88,7 @@ class Run:
                 by_plan.setdefault(match["plan"], []).append(name)
         for planned in self.plans:
             for name in by_plan.get(planned.stem, []):
-                yield self._table(join(self.layout.parts, name), columns)
+                yield join(self.layout.parts, name)
 
     def arrays(self, output: str) -> tuple[np.ndarray, np.ndarray]:
         """All of an output's vectors, flat, and where those of each sentence begin.
@@ -91,6 +97,7 @@ class Run:
         `vectors[offsets[i]:offsets[i + 1]]`. For `default` a sentence has one vector; so has a row
         if the run is of words.
         """
+        self.check_rows()
         tables = list(self.tables(["num_tokens", output]))
         lengths = [np.asarray(table["num_tokens"], np.int64) for table in tables]
         if has_one_vector(self.settings, output):
@@ -114,6 +121,7 @@ class Run:
         has ids, else by (shard, line); by (shard, offset) if the format keeps neither, as TFRecord.
         Or the name of a kept field. Raises UserError for a sentence that has no label, or null.
         """
+        self.check_rows()
         own_labels: list[Any]
         keys = self._label_columns(labels) if labels is not None else []
         for table in self.tables([*keys, "num_tokens", output]):
@@ -127,6 +135,7 @@ class Run:
 
     def check_labels(self, labels: Labels) -> None:
         """UserError for a sentence that has no label in `labels`, as for `rows`."""
+        self.check_rows()
         for table in self.tables(self._label_columns(labels)):
             labels_of(table, labels)
 
@@ -152,21 +161,35 @@ class Run:
             check_labels_argument(labels, self.fields)
         return label_columns(self.columns, labels)
 
+    def check_rows(self) -> None:
+        """ArgumentError if the run is pooled."""
+        if self.settings.pool:
+            raise ArgumentError(
+                "a pooled run has no rows of text: elmo_beam.pooled_words(run) reads its words, "
+                "Run.tables its parts"
+            )
+
     def _table(self, path: str, columns: Sequence[str] | None) -> pa.Table:
-        try:
-            with local_copy(path) as local:
-                return output_format(self.settings.format).read(local, self.settings, columns)
-        except UserError:
-            raise
-        except Exception as error:  # each reader raises its own
-            raise UserError(
-                f"{path} is damaged ({cause_of(error)}): `elmo-beam verify` says what to do"
-            ) from None
+        with damage_explained(path), local_copy(path) as local:
+            return output_format(self.settings.format).read(local, self.settings, columns)
 
     def _check_columns(self, columns: Sequence[str] | None) -> None:
         for name in columns or ():
             if name not in self.columns:
                 raise UserError(f"no column {name!r} in this run: it has {', '.join(self.columns)}")
+
+
+@contextmanager
+def damage_explained(path: str) -> Iterator[None]:
+    """UserError for a file of a run that cannot be read."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # each reader raises its own
+        raise UserError(
+            f"{path} is damaged ({cause_of(error)}): `elmo-beam verify` says what to do"
+        ) from None
 
 
 def open_run(folder: StrPath, allow_incomplete: bool = False) -> Run:
@@ -251,6 +274,7 @@ def _check_dataset(run: Run, output: str, labels: Labels | None) -> None:
     if not isinstance(run, Run):
         raise ArgumentError(f"`run` {run!r} must be a Run, as open_run gives it")
     run.dim(output)
+    run.check_rows()
     if labels is None:
         return
     check_labels_argument(labels, run.fields)

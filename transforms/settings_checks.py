@@ -21,7 +21,7 @@ from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
 from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
-from elmo_beam.transforms.words import WORD_CASES, WORD_KEYS, checked_words
+from elmo_beam.transforms.words import POOLS, WORD_CASES, WORD_KEYS, checked_words
 
 NORMALIZATIONS = ("nfc", "none")
 LONG_SENTENCES = ("reject", "truncate", "split")
@@ -58,16 +58,9 @@ def check_settings(settings: Settings) -> None:
         )
     if s.parquet_encoding == "plain" and s.format != "parquet":
         raise ArgumentError(f"`parquet_encoding` plain is for `format` parquet, not {s.format}")
-    check_choice("word_case", s.word_case, WORD_CASES)
-    check_choice("word_key", s.word_key, WORD_KEYS)
     if s.limit is not None:
         check_count("limit", s.limit)
-    if s.word_key != "form" and not s.words:
-        raise ArgumentError(f"`word_key` {s.word_key} is for a run of words: give `words` too")
-    if s.words and s.words != checked_words(s.words):
-        raise ArgumentError("`words` must be normalized, each once: see transforms.words")
-    if s.words and s.pad_to is not None:
-        raise ArgumentError("`pad_to` is for whole sentences, and `words` takes single words")
+    check_word_settings(s)
     if s.pad_to is not None:
         check_count("pad_to", s.pad_to)
         if not chosen.pads:
@@ -82,6 +75,59 @@ def check_settings(settings: Settings) -> None:
                 f"`pad_to` {s.pad_to} is less than `max_tokens` {most}: make `max_tokens` "
                 "no larger than `pad_to`"
             )
+
+
+def check_word_settings(settings: Settings) -> None:
+    """The part of `check_settings` that concerns runs of words."""
+    s = settings
+    check_choice("word_case", s.word_case, WORD_CASES)
+    check_choice("word_key", s.word_key, WORD_KEYS)
+    if s.word_key != "form" and not s.words:
+        raise ArgumentError(f"`word_key` {s.word_key} is for a run of words: give `words` too")
+    if s.words and s.words != checked_words(s.words):
+        raise ArgumentError("`words` must be normalized, each once: see transforms.words")
+    if s.words and not s.pool and s.pad_to is not None:
+        raise ArgumentError("`pad_to` is for whole sentences, and `words` takes single words")
+    if s.pool is not None:
+        _check_pool(s)
+    elif s.top_words is not None:
+        raise ArgumentError("`top_words` are the words of `pool` word: give that too")
+    if s.context is not None:
+        check_count("context", s.context, least=0)
+        if not s.words:
+            raise ArgumentError("`context` is around the occurrences of `words`: give those too")
+        if s.format != "parquet":
+            raise ArgumentError(
+                f"`context` is for `format` parquet: {s.format} keeps no tokens of a run of words"
+            )
+
+
+def _check_pool(settings: Settings) -> None:
+    s = settings
+    check_choice("pool", s.pool, POOLS)
+    if s.top_words is not None:
+        check_count("top_words", s.top_words)
+    elif not s.words:
+        raise ArgumentError("`pool` needs a list of words: give `words` or `top_words`")
+    if s.format != "parquet":
+        raise ArgumentError(f"`pool` is for `format` parquet, not {s.format}")
+    for name in ("context", "id_field", "pad_to", "keep_fields"):
+        if getattr(s, name) not in (None, ()):
+            raise ArgumentError(
+                f"`{name}` has no effect with `pool`, which keeps a row for each word: leave it out"
+            )
+    if s.dtype != "float32":
+        raise ArgumentError(
+            f"`dtype` {s.dtype} has no effect with `pool`, whose sums are float64 and means "
+            "float32: leave it out"
+        )
+
+
+def check_command_settings(settings: Settings) -> None:
+    """`check_settings` for those that a command is given: `top_words` are not counted yet."""
+    check_settings(settings)
+    if settings.words and settings.top_words is not None:
+        raise ArgumentError("`words` and `top_words` are two lists: give one of them")
 
 
 def check_text_settings(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.packs import PackSpan, packs_by_file, plan_pack
 from elmo_beam.transforms.plan import Span, plan_shard, spans_of
-from elmo_beam.transforms.read import read_pack, read_span
+from elmo_beam.transforms.read import read_span
 from elmo_beam.transforms.text import TextReader
 from elmo_beam.transforms.worker_errors import user_errors_marked
 from elmo_beam.transforms.worker_process import claim_worker_process
@@ -65,10 +65,7 @@ class ReadSentences(beam.DoFn):
         self._reader = TextReader(self._settings)
 
     def process(self, span: Span | PackSpan) -> Iterator[SentenceBlock]:
-        if isinstance(span, PackSpan):
-            raw_blocks = read_pack(self._layout, span.stem, self._settings)
-        else:
-            raw_blocks = read_span(self._layout, span, self._settings)
+        raw_blocks = read_span(self._layout, span, self._settings)
         blocks = (normalize_block(raw, self._reader, self._settings) for raw in raw_blocks)
         with user_errors_marked():
             yield from prefetched(blocks)

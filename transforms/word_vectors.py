@@ -19,6 +19,7 @@ def word_vectors(run: Run, output: str) -> dict[str, np.ndarray]:
     """
     if not isinstance(run, Run) or not run.settings.words:
         raise ArgumentError("`run` is not a run of words: embed with `words`")
+    run.check_rows()
     parts: dict[str, list[np.ndarray]] = {word: [] for word in run.settings.words}
     none = np.zeros((0, run.dim(output)), run.settings.dtype)
     for table in run.tables(["word", output]):

@@ -7,6 +7,7 @@ of it, as in `bank/NOUN`.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # it imports Arrow, which --help does without
 
 WORD_CASES = ("exact", "fold")
 WORD_KEYS = ("form", "lemma", "form/upos", "lemma/upos")
+POOLS = ("word",)
 
 
 class Occurrence(NamedTuple):
@@ -79,13 +81,14 @@ def word_finder(words: tuple[str, ...], case: str) -> WordFinder:
 class Occurrences:
     """A block's occurrences, columnar: each one's sentence, by its row, and place in it.
 
-    rows, positions, lengths, words: as in `Occurrence`; tokens: what stands there.
+    rows, positions, lengths, words: as in `Occurrence`; tokens: what stands there. Arrays, because
+    with a long list nearly every token is an occurrence.
     """
 
-    rows: list[int] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    words: list[int] = field(default_factory=list)
+    rows: array[int] = field(default_factory=lambda: array("q"))
+    positions: array[int] = field(default_factory=lambda: array("q"))
+    lengths: array[int] = field(default_factory=lambda: array("q"))
+    words: array[int] = field(default_factory=lambda: array("q"))
     tokens: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:

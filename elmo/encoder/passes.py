@@ -35,6 +35,11 @@ class Encoded:
     lookups: int
     misses: int
 
+    @property
+    def work(self) -> np.ndarray:
+        """int64 [4]: steps, nodes, lookups and misses."""
+        return np.array([self.steps, self.nodes, self.lookups, self.misses], np.int64)
+
     def output_rows(self, name: str, sentences: Sentences) -> np.ndarray:
         """int64: which rows, among those of all the sentences, an output's vectors are."""
         return self.rows if name == SENTENCE_OUTPUT else sentences.positions(self.rows)

@@ -8,6 +8,7 @@ COMMANDS = {
     "elmo": "elmo_beam.pipeline.commands.elmo",
     "verify": "elmo_beam.pipeline.commands.verify",
     "report": "elmo_beam.pipeline.commands.report",
+    "export": "elmo_beam.pipeline.commands.export",
     "models": "elmo_beam.pipeline.commands.models",
     "inspect": "elmo_beam.pipeline.commands.inspect",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import complain, say
@@ -27,13 +28,15 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     required(args, "inputs")
     settings = settings_of(args)
 
-    from elmo_beam.pipeline.job.forecast import described, forecast_of
+    from elmo_beam.pipeline.job.forecast import described, forecast_of, most_frequent_words
     from elmo_beam.pipeline.terminal.inputs import input_files
     from elmo_beam.transforms.kept_fields import with_field_types
     from elmo_beam.transforms.settings_checks import resolved
 
     paths = input_files(args.inputs, args.output)
     settings = with_field_types(resolved(settings), paths, None)
+    if settings.top_words is not None:
+        settings = replace(settings, words=most_frequent_words(paths, settings))
     forecast = forecast_of(paths, settings)
     say(*described(forecast, settings, args.rate))
     for line in forecast.problems:

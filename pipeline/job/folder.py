@@ -97,7 +97,8 @@ def clear(layout: Layout) -> None:
                 f"{folder} is a symbolic link: `overwrite` does not delete behind it, so remove it "
                 "yourself or name another `output`"
             )
-    for path in (layout.success, layout.manifest, layout.error_log, layout.report):
+    made = (layout.success, layout.words, layout.manifest, layout.error_log, layout.report)
+    for path in (*made, layout.top_words):
         delete(path)
     for folder in folders:
         for name in list_names(folder):

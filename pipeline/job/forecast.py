@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,9 +18,11 @@ from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.occurrences import sentence_columns
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.packs import joined, new_packs
 from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.top_words import most_frequent, token_counts, without_pool
 
 PERCENTILES = (50, 90, 99, 99.9, 100)
 DTYPE_BYTES = {"float32": 4, "float16": 2}
@@ -27,7 +30,7 @@ DTYPE_BYTES = {"float32": 4, "float16": 2}
 
 @dataclass
 class Forecast:
-    """What the input holds. lengths: tokens per sentence."""
+    """What the input holds. lengths: tokens per sentence; sums: rows of a pooled run's parts."""
 
     files: int = 0
     blocks: int = 0
@@ -39,9 +42,10 @@ class Forecast:
     passed_over: int = 0
     passed_sentences: int = 0
     uses: Counter[int] = field(default_factory=Counter)
+    sums: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def add(self, block: SentenceBlock) -> None:
+    def add(self, block: SentenceBlock, settings: Settings) -> None:
         """Count one block."""
         self.lines += block.total("lines")
         self.blank += block.total("blank")
@@ -52,13 +56,16 @@ class Forecast:
         self.passed_sentences += block.total("passed_sentences")
         if block.occurrences is None:
             self.text_bytes += block.sentences.nbytes
-        else:  # each has its sentence beside it
+        else:  # each has its sentence beside it, or a part of it
             self.uses.update(block.occurrences.words)
-            self.text_bytes += block.sentences.take(block.occurrences.rows).nbytes
+            self.sums += len(set(block.occurrences.words))
+            if not settings.pool:
+                rows = sentence_columns(block.sentences, block.occurrences, settings)
+                self.text_bytes += rows.nbytes
 
 
 def forecast_of(paths: list[str], settings: Settings) -> Forecast:
-    """Read, normalize and tokenize everything, as a run would."""
+    """Read, normalize and tokenize everything, as a run would, whose `words` are known."""
     forecast = Forecast()
     reader = TextReader(settings)
     packs = new_packs(paths, settings)
@@ -68,7 +75,7 @@ def forecast_of(paths: list[str], settings: Settings) -> Forecast:
         forecast.files += 1
         try:
             for block in sentence_blocks(path, settings, reader):
-                forecast.add(block)
+                forecast.add(block, settings)
                 if path in pack_of:
                     packed.setdefault(pack_of[path], []).extend(block.key.pieces)
                 else:
@@ -104,9 +111,12 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("tokens per sentence", ", ".join(shown)))
         limit = f"--max_tokens {suggested_max_tokens(lengths)}"
         rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
-    vectors = (forecast.uses.total(),) * 2 if settings.words else (tokens, sentences)
-    size = forecast.text_bytes + output_bytes(settings, *vectors)
-    rows.append(("output", f"about {size / 1e6:,.0f} MB"))
+    if settings.pool:
+        rows += _pooled(forecast, settings)
+    else:
+        vectors = (forecast.uses.total(),) * 2 if settings.words else (tokens, sentences)
+        size = forecast.text_bytes + output_bytes(settings, *vectors)
+        rows.append(("output", f"about {size / 1e6:,.0f} MB"))
     if rate is not None:
         rows.append(("time", f"{duration(tokens / rate)} at {rate:,.0f} tokens/s, plus start-up"))
     else:
@@ -127,6 +137,26 @@ def _words(forecast: Forecast, settings: Settings) -> Iterator[tuple[str, str]]:
     never = [word for i, word in enumerate(settings.words) if i not in forecast.uses]
     if never:
         yield "never found", listed(never, most=20)
+
+
+def _pooled(forecast: Forecast, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What a pooled run would write: two float64 a number in parts, two float32 in the end."""
+    numbers = sum(output_dim(settings.model_options, name) for name in settings.outputs)
+    parts, words = forecast.sums * numbers * 16, len(forecast.uses) * numbers * 8
+    yield "parts", f"at most {parts / 1e6:,.0f} MB in {counted(forecast.sums, 'row')}"
+    yield "words.parquet", f"at most {words / 1e6:,.0f} MB"
+
+
+def most_frequent_words(paths: list[str], settings: Settings) -> tuple[str, ...]:
+    """The words that a run with `top_words` would count; of files that are whole."""
+    whole, counts = without_pool(settings), Counter[str]()
+    reader = TextReader(whole)
+    for path in paths:
+        with suppress(Damaged, Unread):  # the forecast says so
+            for block in sentence_blocks(path, whole, reader):
+                counts.update(token_counts(block, whole))
+    assert settings.top_words is not None
+    return most_frequent(counts, settings.top_words)
 
 
 def suggested_max_tokens(lengths: np.ndarray) -> int:

@@ -47,6 +47,14 @@ def arranged(
     return planned
 
 
+def first_files(paths: Sequence[str], planned: Sequence[Planned]) -> dict[str, str]:
+    """By the stem of each plan that there is or will be, the path of its first file."""
+    packs = [each for each in planned if isinstance(each, Pack)]
+    packed = {plan.shard.path for pack in packs for plan in pack.plans}
+    firsts = {shard_stem(path): path for path in paths if path not in packed}
+    return firsts | {pack.stem: pack.plans[0].shard.path for pack in packs}
+
+
 def _lost_packs(
     layout: Layout, recorded: Sequence[Planned], parts: Mapping[str, str], settings: Settings
 ) -> list[Pack]:

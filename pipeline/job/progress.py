@@ -99,3 +99,19 @@ class Progress:
 def _sizes(planned: Planned) -> tuple[int, int, int]:
     """The files, blocks and lines of a plan."""
     return len(planned.plans), len(planned.keys), sum(plan.lines for plan in planned.plans)
+
+
+class Counting:
+    """Says that a run's tokens are counted, which happens once, before any is embedded."""
+
+    def __init__(self, files: int, status: Status) -> None:
+        self._files, self._status = files, status
+        self.interval = 0.5
+
+    def update(self) -> None:
+        """Show it."""
+        self._status.show(0.0, f"counting the words of {counted(self._files, 'file')}")
+
+    def stopped(self) -> str:
+        """What to print when the command is stopped here."""
+        return "stopped while counting words; the same command counts them again"

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from elmo_beam.elmo.encoder.precision import check_precision
-from elmo_beam.pipeline.job.failures import explained
 from elmo_beam.pipeline.job.folder import folder_held
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.job.manifest import finish
-from elmo_beam.pipeline.job.planning import arranged
+from elmo_beam.pipeline.job.planning import arranged, first_files
+from elmo_beam.pipeline.job.pooling import (
+    update_words,
+    with_counted_words,
+    with_recorded_words,
+)
 from elmo_beam.pipeline.job.progress import Progress
 from elmo_beam.pipeline.job.session import Session, peak_memory
 from elmo_beam.pipeline.job.state import (
@@ -27,13 +31,12 @@ from elmo_beam.pipeline.terminal.console import complain
 from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
-from elmo_beam.pipeline.terminal.threads import run_in_thread
-from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
+from elmo_beam.transforms.files.layout import Layout, layout_of
 from elmo_beam.transforms.files.remote import check_output
 from elmo_beam.transforms.files.settings import Settings, recorded_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete
 from elmo_beam.transforms.kept_fields import with_field_types
-from elmo_beam.transforms.packs import Pack, Planned, recorded_plans
+from elmo_beam.transforms.packs import Planned, recorded_plans
 from elmo_beam.transforms.settings_checks import resolved
 
 
@@ -51,16 +54,24 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
     paths = input_files(job.inputs, layout.root)
     recorded = None if job.overwrite else recorded_settings(layout)
     settings = with_field_types(resolved(job.settings), paths, recorded)
+    settings = with_recorded_words(layout, settings, job.overwrite)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
-        seen = names_of(layout)
         planned = arranged(layout, paths, recorded_plans(layout), settings)
+        if settings.top_words is not None and not settings.words:
+            firsts = list(first_files(paths, planned).values())
+            settings = with_counted_words(layout, settings, paths, firsts, job, stop, status)
+            planned = plans_of(layout, paths)
+        seen = names_of(layout)
         state = state_now(layout, settings, paths, planned)
         session = Session()
         if state.pending:
-            delete(layout.success)
+            for path in (layout.success, layout.words) if settings.pool else (layout.success,):
+                delete(path)
             session, state = _run_pipeline(layout, settings, state, planned, job, stop, status)
         check_held()
         delete_stale(layout, state, seen)
+        check_held()
+        update_words(layout, settings, state, status)
         check_held()
         finish(layout, state, settings, session)
         clear_temporary(layout.root)  # what killed workers have left
@@ -94,41 +105,21 @@ def _run_pipeline(
     status: Status,
 ) -> tuple[Session, RunState]:
     """Run the pipeline in a thread, showing progress; what that did, and the state after it."""
-    import apache_beam as beam
-
-    from elmo_beam.pipeline.job.cluster import submit
-    from elmo_beam.pipeline.job.pipeline_options import is_local, new_pipeline, pipeline_options
+    from elmo_beam.pipeline.job.running import run_transform
     from elmo_beam.transforms.embed_shards import EmbedShards
 
-    options = pipeline_options(job.beam_flags)
-    pipeline = new_pipeline(options)
     shards = [shard.path for shard in state.shards]
-    packed = {p.shard.path: each for each in planned if isinstance(each, Pack) for p in each.plans}
-    alone = [path for path in shards if path not in packed]
-    packs = list({pack.stem: pack for pack in packed.values()}.values())
-    firsts = [*alone, *(pack.plans[0].shard.path for pack in packs)]
+    firsts, known = first_files(shards, planned), {each.stem for each in state.plans}
     # A file with a new time but its old content keeps its blocks: they are not this session's.
     before = state.done | read_state(layout, settings, planned).done
     began = time.monotonic()
-    stems = [*map(shard_stem, alone), *(pack.stem for pack in packs)]
-    known = {each.stem for each in state.plans}
-    progress = Progress(layout, state, [stem for stem in stems if stem not in known], status)
-    stop.describe = progress.stopped
-    local = is_local(options)
-    try:
-        pipeline | "Shards" >> beam.Create(firsts) | "Job" >> EmbedShards(layout.root, settings)
-        submitted = None if local else submit(pipeline, stop)
+    progress = Progress(layout, state, [stem for stem in firsts if stem not in known], status)
 
-        def work() -> Any:
-            result = submitted or pipeline.run()
-            result.wait_until_finish()
-            return result
+    def make() -> EmbedShards:
+        return EmbedShards(layout.root, settings)
 
-        result = run_in_thread(work, progress.update, progress.interval)
-    except BaseException as error:
-        raise explained(error, layout) from None
-    finally:
-        status.end()
+    paths = list(firsts.values())
+    result, local = run_transform(make, paths, layout, job, progress, stop, status)
     after = read_state(layout, settings, plans_of(layout, shards), shards)
     session = Session(
         seconds=time.monotonic() - began,

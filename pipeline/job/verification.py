@@ -17,6 +17,7 @@ from elmo_beam.pipeline.job.manifest import (
     problems,
     recorded_accounts,
 )
+from elmo_beam.pipeline.job.pooled_checks import pooled_complaints, word_complaints
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState, read_state
 from elmo_beam.transforms.accounts import Accounts, Counts, accounts_path, part_path, rejects_path
@@ -54,9 +55,14 @@ def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]
         )
     yield from _check_manifest(layout, settings, state)
     yield from _check_strays(layout, settings, state)
+    whole = state.complete
     for stem, accounts in state.done.items():
-        yield from _check_part(layout, settings, stem, accounts)
+        for complaint in _check_part(layout, settings, stem, accounts):
+            whole = False
+            yield complaint
         yield from _check_rejects(layout, stem, accounts)
+    if settings.pool and whole:
+        yield from word_complaints(layout, state)
 
 
 def _check_manifest(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:
@@ -102,16 +108,18 @@ def _check_part(layout: Layout, settings: Settings, stem: str, accounts: Account
 
 def _complaints(table: pa.Table, settings: Settings, accounts: Accounts) -> Iterator[str]:
     """What is wrong with a part's rows."""
-    rows = accounts.total("rows")
-    if table.num_rows != rows:
+    full, rows = part_schema(settings), accounts.total("rows")
+    kept = pa.schema([full.field(n) for n in output_format(settings.format).columns(settings)])
+    if not settings.pool and table.num_rows != rows:
         yield f"has {counted(table.num_rows, 'row')}, its accounts {rows:,}"
         return
-    if not rows:
+    if not rows and not table.num_rows:
         return
-    full = part_schema(settings)
-    kept = pa.schema([full.field(n) for n in output_format(settings.format).columns(settings)])
     if table.schema.remove_metadata() != kept:
         yield "has other columns than its run"
+        return
+    if settings.pool:
+        yield from pooled_complaints(table, settings, rows)
         return
     row = 0
     for counts in accounts.pieces:

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import read_state
 from elmo_beam.pipeline.job.summary import summary
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.pooled_words import read_words
 from elmo_beam.transforms.run_reader import Run
+
+MOST = 20  # words of a list shown
 
 
 def overview(run: Run, rows: int) -> Iterator[str]:
@@ -30,12 +34,13 @@ def _settings(settings: Settings) -> Iterator[str]:
     width = max(map(len, names))
     for name in names:
         value = document[name]
-        yield f"  {name:<{width}}  {','.join(value) if isinstance(value, list) else value}"
+        yield f"  {name:<{width}}  {listed(value, MOST) if isinstance(value, list) else value}"
     yield f"  {'digest':<{width}}  {settings.digest} (of the model)"
 
 
 def _schema_and_rows(run: Run, rows: int) -> Iterator[str]:
-    table = next((table for table in run.tables() if table.num_rows), None)
+    tables = read_words(run) if run.settings.pool and run.complete else run.tables()
+    table = next((table for table in tables if table.num_rows), None)
     if table is None:
         return
     yield "columns"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_beam.elmo.wording import counted, duration
+from elmo_beam.elmo.wording import counted, duration, listed
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.state import RunState, read_state
 from elmo_beam.pipeline.report.svg import COLOURS, histogram
@@ -21,6 +21,7 @@ from elmo_beam.transforms.files.storage import join, list_names, read_bytes, wri
 from elmo_beam.transforms.run_reader import Run, open_run
 
 BARS = 32  # of the histogram, at most
+MOST = 20  # words of a list shown
 SAMPLES = 3  # rejected lines shown for each reason
 STYLE = """
 :root{color-scheme:light dark;--soft:#8888;--line:#8883}
@@ -55,7 +56,8 @@ def _page(layout: Layout, state: RunState, run: Run) -> Iterator[str]:
     yield f"<style>{STYLE}</style></head><body>"
     yield from _head(run, state)
     yield from _accounts(state)
-    yield from _lengths(run)
+    if not run.settings.pool:
+        yield from _lengths(run)
     yield from word_map(run)
     yield from _rejects(layout, state)
     yield from _settings(run)
@@ -84,6 +86,8 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
 
 
 def _what_a_row_is(run: Run) -> str:
+    if run.settings.pool:
+        return "row"
     return "occurrence" if run.settings.words else "sentence"
 
 
@@ -167,7 +171,7 @@ def _settings(run: Run) -> Iterator[str]:
 
 
 def _written(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return listed(value, MOST) if isinstance(value, list) else str(value)
 
 
 def _table(rows: Sequence[Sequence[Any]]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
 from elmo_beam.elmo.wording import counted
 
 # Okabe and Ito's colours, safe for colour-blind readers, then darker ones.
@@ -71,6 +73,14 @@ def scatter(points: Sequence[Point], width: int = 640, height: int = 420) -> str
     return _svg(
         width, height, "token vectors, in the two directions in which they differ most", parts
     )
+
+
+def projected(vectors: np.ndarray) -> np.ndarray:
+    """[points, 2] from 0 to 1: their first two principal components."""
+    centred = vectors - vectors.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    flat = centred @ axes[:2].T
+    return (flat - flat.min(axis=0)) / np.maximum(np.ptp(flat, axis=0), 1e-9)
 
 
 def _place(x: float, y: float, width: int, height: int) -> tuple[float, float]:

@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
-from elmo_beam.pipeline.report.svg import Point, scatter
+from elmo_beam.pipeline.report.contexts import context_columns, contexts
+from elmo_beam.pipeline.report.pooled import pooled_map
+from elmo_beam.pipeline.report.svg import Point, projected, scatter
 from elmo_beam.transforms.run_reader import Run
 
 WORDS, USES = 12, 30  # at most: words, and uses of each
@@ -25,7 +27,12 @@ AROUND = 5  # tokens shown on either side of a use
 def word_map(run: Run) -> Iterator[str]:
     """HTML of the map; nothing if there are too few uses."""
     outputs = [name for name in run.settings.outputs if name != SENTENCE_OUTPUT]
-    if not outputs or "tokens" not in run.columns:
+    if run.settings.pool:
+        outputs = outputs or [SENTENCE_OUTPUT]
+        yield from pooled_map(run, "elmo" if "elmo" in outputs else outputs[-1])
+        return
+    around = context_columns(run) if run.settings.words else "tokens" in run.columns
+    if not outputs or not around:
         return
     output = "elmo" if "elmo" in outputs else outputs[-1]
     if run.settings.words:
@@ -37,7 +44,7 @@ def word_map(run: Run) -> Iterator[str]:
     vectors = [vector for word in chosen for vector, _ in uses[word]]
     if len(vectors) < 3:
         return
-    places = _projected(np.array(vectors, np.float32))
+    places = projected(np.array(vectors, np.float32))
     texts = [(word, text) for word in chosen for _, text in uses[word]]
     points = [
         Point(float(x), float(y), word, text)
@@ -87,19 +94,11 @@ def _uses(run: Run, output: str, words: set[str]) -> dict[str, list[tuple[np.nda
 def _occurrences(run: Run, output: str) -> dict[str, list[tuple[np.ndarray, str]]]:
     """The same of a run that is of words: those that it looked for."""
     found: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
-    for table in islice(run.tables(["tokens", "position", "word", output]), MAP_PARTS):
-        vectors = run.vectors(table, output)
-        columns = (table[name].to_pylist() for name in ("word", "position", "tokens"))
-        for i, (word, at, sentence) in enumerate(zip(*columns, strict=True)):
+    columns = [*dict.fromkeys([*context_columns(run), "word", output])]
+    for table in islice(run.tables(columns), MAP_PARTS):
+        vectors, words = run.vectors(table, output), table["word"].to_pylist()
+        for i, (word, context) in enumerate(zip(words, contexts(table, AROUND), strict=True)):
             if len(found[word]) < USES:
-                around = " ".join(sentence[max(0, at - AROUND) : at + AROUND + 1])
-                found[word].append((vectors[i].copy(), around))
+                left, token, right = context
+                found[word].append((vectors[i].copy(), " ".join([*left, token, *right])))
     return found
-
-
-def _projected(vectors: np.ndarray) -> np.ndarray:
-    """[points, 2] from 0 to 1: their first two principal components."""
-    centred = vectors - vectors.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    flat = centred @ axes[:2].T
-    return (flat - flat.min(axis=0)) / np.maximum(np.ptp(flat, axis=0), 1e-9)

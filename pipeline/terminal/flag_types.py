@@ -61,6 +61,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def count_from_zero(text: str) -> int:
+    """A number from 0."""
+    return 0 if text == "0" else count(text)
+
+
 def number(text: str) -> float:
     """A positive number."""
     try:

@@ -9,7 +9,15 @@ from typing import Any
 from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import ENCODERS
-from elmo_beam.pipeline.terminal.flag_types import count, field_list, outputs, path, size, word_list
+from elmo_beam.pipeline.terminal.flag_types import (
+    count,
+    count_from_zero,
+    field_list,
+    outputs,
+    path,
+    size,
+    word_list,
+)
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS
 from elmo_beam.transforms.settings_checks import (
@@ -17,11 +25,11 @@ from elmo_beam.transforms.settings_checks import (
     LONG_SENTENCES,
     NORMALIZATIONS,
     PARQUET_ENCODINGS,
-    check_settings,
+    check_command_settings,
     check_text_settings,
 )
 from elmo_beam.transforms.tokenizers import TOKENIZERS
-from elmo_beam.transforms.words import WORD_CASES, WORD_KEYS
+from elmo_beam.transforms.words import POOLS, WORD_CASES, WORD_KEYS
 
 DEFAULTS = Settings()
 TEXT_FLAGS = (
@@ -138,6 +146,23 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "bank/NOUN (default: form)",
     )
     written.add_argument(
+        "--context",
+        type=count_from_zero,
+        metavar="N",
+        help="with --words: keep N tokens on either side of an occurrence, not its sentence",
+    )
+    written.add_argument(
+        "--pool",
+        choices=POOLS,
+        help="word: write only the mean and variance of each word's vectors, to words.parquet",
+    )
+    written.add_argument(
+        "--top_words",
+        type=count,
+        metavar="N",
+        help="with --pool, instead of --words: the N most frequent tokens of the input",
+    )
+    written.add_argument(
         "--pad_to", type=count, metavar="N", help="pad tokens and vectors to N (TFRecord only)"
     )
     written.add_argument(
@@ -244,7 +269,7 @@ def required(args: argparse.Namespace, *names: str) -> None:
 
     This is not left to argparse, which would name --output where --ouput is the mistake.
     """
-    what = {"inputs": "a file or a quoted glob", "output": "a folder"}
+    what = {"inputs": "a file or a quoted glob", "output": "a folder", "file": "a file"}
     for name in names:
         if not getattr(args, name):
             raise ArgumentError(f"`{name}` is missing: name {what[name]}")
@@ -253,7 +278,7 @@ def required(args: argparse.Namespace, *names: str) -> None:
 def settings_of(args: argparse.Namespace) -> Settings:
     """A run's settings; ArgumentError for flags that contradict each other."""
     settings = Settings(**_given(args, [f.name for f in fields(Settings)]))
-    check_settings(settings)
+    check_command_settings(settings)
     return settings
 
 

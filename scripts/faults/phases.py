@@ -14,6 +14,7 @@ from typing import Protocol
 
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 from faults.preload import KILL, Fault
 from faults.runs import LOG, RunCheck, rows_of
 from faults.shards import BLOCK_SIZE, Shard, shard
@@ -169,6 +170,23 @@ def check_real_run(folder: Path, reference: Path, done: bool) -> Iterator[str]:
     return RunCheck(folder / "out", versions, vectors).wrong(done)
 
 
+def check_pooled(folder: Path, reference: Path, done: bool) -> Iterator[str]:
+    """Files whole or absent; once the run is complete, those of an undisturbed one."""
+    out, right = folder / "out", reference / "out"
+    yield from half_written(out)
+    words = out / "words.parquet"
+    if words.exists() and words.read_bytes() != (right / words.name).read_bytes():
+        yield "words.parquet has other words"
+    if (out / "_SUCCESS").exists() and not words.exists():
+        yield "_SUCCESS, but no words.parquet"
+    if done:
+        own, undisturbed = (
+            {str(p.relative_to(top)) for p in top.rglob("*") if p.is_file() and p.name != LOG}
+            for top in (out, right)
+        )
+        yield from (f"missing or left behind: {name}" for name in own ^ undisturbed)
+
+
 def check_report(folder: Path, reference: Path, done: bool) -> Iterator[str]:
     """The page is the undisturbed one or absent, and the run is still complete."""
     # An unfinished page is removed by the next `embed`: one may be writing to the folder now.
@@ -213,20 +231,27 @@ def _datasets(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def check_training(folder: Path, reference: Path, done: bool) -> Iterator[str]:
-    """Files whole or absent, and at the end the model of an undisturbed training."""
-    out, right = folder / "out", reference / "out"
+def half_written(out: Path) -> Iterator[str]:
+    """The files in a folder that cannot be read."""
     paths = [path for path in out.rglob("*") if path.is_file() and ".tmp" not in path.parts]
     for path in paths:
         try:
             if path.suffix == ".json":
                 json.loads(path.read_text())
+            elif path.suffix == ".parquet":
+                pq.read_table(path, page_checksum_verification=True, partitioning=None)
             elif path.suffix == ".hdf5":
                 h5py.File(path, "r").close()
             elif path.suffix == ".npz":
                 dict(np.load(path))
         except Exception as error:  # each reader raises its own
             yield f"half written: {path.relative_to(out)} ({error})"
+
+
+def check_training(folder: Path, reference: Path, done: bool) -> Iterator[str]:
+    """Files whole or absent, and at the end the model of an undisturbed training."""
+    out, right = folder / "out", reference / "out"
+    yield from half_written(out)
     if not done:
         return
     names = {str(path.relative_to(out)) for path in out.rglob("*")}
@@ -261,6 +286,7 @@ PHASES = {
         with_notes, embed("--overwrite"), check_run(foreign="notes.txt"), ("out/notes.txt",)
     ),
     "tfrecord": Phase(fresh, embed(*TFRECORD), check_run(), tensorflow=True),
+    "pooled": Phase(fresh, embed("--pool=word", "--top_words=5"), check_pooled),
     "elmo": Phase(
         sentences,
         command_of(

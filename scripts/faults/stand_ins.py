@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from elmo_beam.elmo.encoder.passes import Encoded
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.sentences import Sentences
+from elmo_beam.transforms.count_words import CountTokens, TopWords, WriteTopWords
 from elmo_beam.transforms.embed_shards import EmbedShards
 from elmo_beam.transforms.steps import ElmoHandler, PlanShards, ReadSentences, WriteBlocks
+from elmo_beam.transforms.top_words import most_frequent
 
 
 class PlainEncoder:
@@ -47,7 +50,7 @@ def plain_vectors(tokens: Sequence[str], name: str, dim: int) -> np.ndarray:
 
 
 class PlainPipeline:
-    """The steps of `EmbedShards` one after the other: reading and writing have their threads."""
+    """The steps of a transform one after the other: reading and writing have their threads."""
 
     def __init__(self, options: object) -> None:
         self._given: list[Any] = []
@@ -60,6 +63,8 @@ class PlainPipeline:
     def run(self) -> PlainPipeline:
         """Do it; what a step raises comes out as it is."""
         paths, job = self._given
+        if isinstance(job, TopWords):
+            return self._counted(paths.values, job)
         assert isinstance(job, EmbedShards)
         where = job._layout, job._settings
         planner, reader, writer = PlanShards(*where), ReadSentences(*where), WriteBlocks(*where)
@@ -78,6 +83,19 @@ class PlainPipeline:
             list(writer.finish_bundle())
         finally:
             writer.teardown()
+        return self
+
+    def _counted(self, paths: Sequence[str], job: TopWords) -> PlainPipeline:
+        layout, settings = job._layout, job._settings
+        planner, counter = PlanShards(layout, settings), CountTokens(layout, settings)
+        planner.setup()
+        counter.setup()
+        counts: Counter[str] = Counter()
+        for path in paths:
+            for span in planner.process(path):
+                counts.update(dict(counter.process(span)))
+        words = most_frequent(counts, settings.top_words or 0)
+        list(WriteTopWords(layout).process([(word, counts[word]) for word in words]))
         return self
 
     def wait_until_finish(self) -> None:

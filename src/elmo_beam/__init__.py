@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from elmo_beam.transforms.inference import ElmoEmbeddings as ElmoEmbeddings
     from elmo_beam.transforms.inference import ElmoTexts as ElmoTexts
     from elmo_beam.transforms.outputs.tfrecord import parse_tfrecord as parse_tfrecord
+    from elmo_beam.transforms.pooled_words import pooled_words as pooled_words
     from elmo_beam.transforms.run_reader import Run as Run
     from elmo_beam.transforms.run_reader import open_run as open_run
     from elmo_beam.transforms.run_reader import tf_dataset as tf_dataset
@@ -56,6 +57,7 @@ _HOME = {
     "open_run": "transforms.run_reader",
     "padded_tokens": "elmo.preparation",
     "parse_tfrecord": "transforms.outputs.tfrecord",
+    "pooled_words": "transforms.pooled_words",
     "save_word_vectors": "transforms.word_vectors",
     "sentence_length": "elmo.preparation",
     "tf_dataset": "transforms.run_reader",
@@ -81,6 +83,7 @@ __all__ = [
     "open_run",
     "padded_tokens",
     "parse_tfrecord",
+    "pooled_words",
     "save_word_vectors",
     "sentence_length",
     "tf_dataset",

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers.command import (
@@ -167,6 +168,21 @@ def test_it_writes_what_a_local_run_writes(job: Job, cluster: Cluster, on_flink:
     same_content(job, local)
     work = writers(cluster)
     assert len(work) == TASK_MANAGERS and min(work) > 0, work
+
+
+def test_pooled_words_are_those_of_a_local_run(job: Job, on_flink: list[str]) -> None:
+    local = Job(job.folder, job.model, "local")
+    for name in ("a.txt", "b.txt"):
+        job.file(name, random_lines(60, seed=ord(name[0])) + "the bank of the river\n" * 9)
+    flags = ("--pool", "word", "--top_words", "4", *FLAGS)
+    job.embed(*flags, *on_flink).succeeds()
+    local.embed(*flags).succeeds()
+    ours, theirs = (pq.read_table(j.out / "words.parquet") for j in (job, local))
+    assert ours["word"].to_pylist() == ["the", "bank", "of", "river"]
+    assert ours.select(["word", "count"]).equals(theirs.select(["word", "count"]))
+    for name in ours.column_names[2:]:
+        found, wanted = vectors(ours, name), vectors(theirs, name)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
 BLOCKS = 60  # that the slow job has at least

@@ -161,3 +161,36 @@ def test_what_is_no_list(job: Job, text: str | bytes | None) -> None:
 def test_what_contradicts_a_list(job: Job, words: Path) -> None:
     flags = ("--format", "tfrecord", "--max_tokens", "9", "--pad_to", "9")
     job.embed("--words", words, *flags).refuses("--pad_to", "--words", code=2)
+
+
+def test_a_context_instead_of_the_sentence(job: Job, words: Path) -> None:
+    job.file("b.txt", random_lines(30, seed=4) + "the bank again\n" * 3)
+    job.embed("--words", words, "--context", "2", *OUTPUTS).succeeds()
+    rows = job.rows().to_pylist()
+    assert (rows[1]["left"], rows[1]["token"], rows[1]["right"]) == (
+        ["in", "the"],
+        "bank",
+        [".", "The"],
+    )
+    assert job.verify().code == 0
+    shown = elmo_beam("inspect", job.out, "--word", "bank").succeeds().out
+    assert "bank: 5 uses" in shown and "  the [bank] again" in shown
+    elmo_beam("inspect", job.out).succeeds()
+    elmo_beam("report", job.out).succeeds()
+    assert "<title>in the bank . The</title>" in (job.out / "report.html").read_text()
+    job.embed("--words", words, "--context", "3", *OUTPUTS).refuses("--context 2, now 3")
+    assert len(package.word_vectors(package.open_run(job.out), "elmo")["bank"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--context", "2"), "--words"),
+        (("--words", "{words}", "--context", "-1"), "-1"),
+        (("--words", "{words}", "--context", "2", "--format", "tfrecord"), "--format"),
+    ],
+)
+def test_a_context_that_would_have_no_effect(
+    job: Job, words: Path, flags: tuple[str, ...], named: str
+) -> None:
+    job.embed(*(flag.format(words=words) for flag in flags)).refuses("context", named, code=2)

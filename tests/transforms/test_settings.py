@@ -48,6 +48,9 @@ CHANGES: dict[str, Any] = {
     "keep_fields": ("label:int64",),
     "word_key": "lemma",
     "limit": 5,
+    "context": 0,
+    "pool": "word",
+    "top_words": 5,
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -71,6 +74,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
     assert (settings.words, settings.word_case, settings.word_key) == ((), "exact", "form")
+    assert (settings.context, settings.pool, settings.top_words) == (None, None, None)
     assert (settings.keep_fields, settings.limit) == ((), None)
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 

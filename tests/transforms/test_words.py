@@ -105,7 +105,7 @@ def test_what_becomes_of_each_line() -> None:
     assert block.rejected == {"invalid_utf8": 1}
     assert block.total("passed_sentences") == 3
     assert block.sentences["line"].to_pylist() == [0, 4]
-    assert block.occurrences is not None and block.occurrences.positions == [1, 4]
+    assert block.occurrences is not None and list(block.occurrences.positions) == [1, 4]
 
 
 def test_a_block_without_any_occurrence(model_folder: Path) -> None:
@@ -138,3 +138,21 @@ def test_the_columns_of_an_occurrence() -> None:
     first = ["shard", "line", "offset", "sentence", "id", "position", "token", "word", "text"]
     assert schema.names[:9] == first
     assert schema.field("elmo").type == pa.list_(pa.float32(), 6)
+
+
+@pytest.mark.parametrize("context", [0, 1, 2, 99])
+def test_the_tokens_around_an_occurrence(model_folder: Path, context: int) -> None:
+    run = model_settings(model_folder, outputs=("elmo",), words=("the cat", "the", "on the mat"))
+    encoder, cut = Encoder(tiny_model(model_folder)), replace(run, context=context)
+    whole = embed_block(normalized(raw_block(LINES * 2), run), encoder, run).part
+    part = embed_block(normalized(raw_block(LINES * 2), cut), encoder, cut).part
+    assert part.schema == part_schema(cut)
+    assert "text" not in part.schema.names and "tokens" not in part.schema.names
+    same = [name for name in part.schema.names if name not in ("left", "right")]
+    assert part.select(same).equals(whole.select(same))
+    for row, full in zip(part.to_pylist(), whole.to_pylist(), strict=True):
+        begin, tokens = full["position"], full["tokens"]
+        end = begin + len(full["word"].split())
+        assert row["left"] == tokens[max(0, begin - context) : begin]
+        assert row["right"] == tokens[end : end + context]
+        assert row["num_tokens"] == len(tokens)

@@ -57,6 +57,16 @@ class Layout:
         return join(self.root, "_SUCCESS")
 
     @property
+    def words(self) -> str:
+        """The mean and variance of each word's vectors, of a pooled run that is complete."""
+        return join(self.root, "words.parquet")
+
+    @property
+    def top_words(self) -> str:
+        """The most frequent tokens and their counts, if the run has counted them."""
+        return join(self.root, "top_words.json")
+
+    @property
     def report(self) -> str:
         """The run as a page of HTML."""
         return join(self.root, "report.html")

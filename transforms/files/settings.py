@@ -25,7 +25,8 @@ PARTS_VERSION = 1
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
 ADDED = (
-    "parquet_encoding", "trust_model", "words", "word_case", "keep_fields", "word_key", "limit",
+    "parquet_encoding", "trust_model", "words", "word_case", "word_key", "context", "pool",
+    "top_words", "keep_fields", "limit",
 )  # fmt: skip
 
 LISTS = ("outputs", "words", "keep_fields")  # tuples, which JSON has as lists
@@ -51,9 +52,12 @@ class Settings:
     parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
     let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
     these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
-    are the same; word_key: by what they are found, "form", "lemma", "form/upos" or "lemma/upos".
-    keep_fields: JSON fields or columns to copy, each NAME or NAME:TYPE; a run records their types.
-    limit: take so many lines of each file, its first.
+    are the same; word_key: by what they are found, "form", "lemma", "form/upos" or "lemma/upos";
+    context: keep so many tokens on either side instead of the sentence. pool: "word" to keep only
+    the mean and variance of each word's vectors; top_words: of so many of the most frequent tokens,
+    which a command counts first, and then are `words`. keep_fields: JSON fields or columns to copy,
+    each NAME or NAME:TYPE; a run records their types. limit: take so many lines of each file, its
+    first.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -80,8 +84,11 @@ class Settings:
     trust_model: bool = False
     words: tuple[str, ...] = ()
     word_case: str = "exact"
-    keep_fields: tuple[str, ...] = ()
     word_key: str = "form"
+    context: int | None = None
+    pool: str | None = None
+    top_words: int | None = None
+    keep_fields: tuple[str, ...] = ()
     limit: int | None = None
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)

@@ -16,24 +16,22 @@ ROW_GROUP_BYTES = 64 << 20
 
 def write_parquet(table: pa.Table, settings: Settings, path: str) -> None:
     """One Parquet file. Floats are not dictionary-encoded, which would halve the rate."""
-    with open(path, "wb") as sink, _writer(sink, table.schema, settings) as writer:
+    with open(path, "wb") as sink, parquet_writer(sink, table.schema, settings) as writer:
         if table.num_rows:  # some readers fail on a row group without rows
             per_row = max(1, table.nbytes // table.num_rows)
             writer.write_table(table, row_group_size=max(1, ROW_GROUP_BYTES // per_row))
 
 
-def _writer(sink: object, schema: pa.Schema, settings: Settings) -> pq.ParquetWriter:
+def parquet_writer(sink: object, schema: pa.Schema, settings: Settings) -> pq.ParquetWriter:
     """A writer with the encodings that suit the columns."""
-    plain = [name for name in schema.names if name not in settings.outputs]
-    encodings: dict[str, str] | None = None
-    if _splits(settings):
-        encodings = {_leaf(schema.field(n)): "BYTE_STREAM_SPLIT" for n in settings.outputs}
+    leaves = {_leaf(field): _innermost(field.type) for field in schema}
+    vectors = [leaf for leaf, kind in leaves.items() if pa.types.is_floating(kind)]
     return pq.ParquetWriter(
         sink,
         schema,
         compression="zstd",
-        use_dictionary=[_leaf(schema.field(name)) for name in plain],
-        column_encoding=encodings,
+        use_dictionary=[leaf for leaf in leaves if leaf not in vectors],
+        column_encoding=dict.fromkeys(vectors, "BYTE_STREAM_SPLIT") if _splits(settings) else None,
         write_page_checksum=True,
     )
 
@@ -49,6 +47,12 @@ def _leaf(field: pa.Field) -> str:
     while pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
         path, kind = f"{path}.list.element", kind.value_type
     return str(path)
+
+
+def _innermost(kind: pa.DataType) -> pa.DataType:
+    while pa.types.is_nested(kind):
+        kind = kind.value_type
+    return kind
 
 
 def read_parquet(path: str, settings: Settings, columns: Sequence[str] | None) -> pa.Table:

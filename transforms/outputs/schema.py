@@ -36,17 +36,40 @@ def sentence_schema(settings: Settings) -> pa.Schema:
 
 
 def part_schema(settings: Settings) -> pa.Schema:
-    """A part's columns: the sentence's, the occurrence's if a run is of words, one per output."""
+    """A part's columns: the sentence's, the occurrence's if a run is of words, one per output.
+
+    Of a pooled run: a word, its count, and of each output the sum of its vectors and of their
+    squares.
+    """
+    if settings.pool:
+        return _word_schema(settings, ("sum", "squares"), pa.float64())
     schema, options = sentence_schema(settings), settings.model_options
     if settings.words:
         at = schema.get_field_index("text")
         for i, field in enumerate(OCCURRENCE):
             schema = schema.insert(at + i, field)
+        if settings.context is not None:
+            for old, new in (("text", "left"), ("tokens", "right")):
+                at = schema.get_field_index(old)
+                schema = schema.set(at, pa.field(new, pa.list_(pa.string())))
     for name in settings.outputs:
         vector = pa.list_(DTYPES[settings.dtype], output_dim(options, name))
         one = has_one_vector(settings, name)
         schema = schema.append(pa.field(name, vector if one else pa.list_(vector)))
     return schema
+
+
+def words_schema(settings: Settings) -> pa.Schema:
+    """The columns of a pooled run's words.parquet."""
+    return _word_schema(settings, ("mean", "variance"), pa.float32())
+
+
+def _word_schema(settings: Settings, figures: tuple[str, str], kind: pa.DataType) -> pa.Schema:
+    fields = [pa.field("word", pa.string()), pa.field("count", pa.int64())]
+    for name in settings.outputs:
+        vector = pa.list_(kind, output_dim(settings.model_options, name))
+        fields += [pa.field(f"{name}_{figure}", vector) for figure in figures]
+    return pa.schema(fields)
 
 
 def has_one_vector(settings: Settings, name: str) -> bool:

@@ -1,0 +1,68 @@
+"""The words of a pooled run: the nearest to one, and a map of the most frequent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+
+from elmo_beam.elmo.errors import UserError
+from elmo_beam.elmo.wording import counted
+from elmo_beam.pipeline.report.svg import Point, projected, scatter
+from elmo_beam.transforms.pooled_words import read_words
+from elmo_beam.transforms.run_reader import Run
+
+NEAREST = 10  # words shown
+MAPPED = 40  # words, at most
+LETTERS = 4  # at least, of a word that is mapped, unless there are too few
+
+
+def nearest_words(run: Run, word: str, output: str) -> Iterator[str]:
+    """The words whose mean vectors are nearest to a word's; UserError if it does not occur."""
+    words, counts, means = _means(run, output)
+    if word not in words:  # then in any case
+        word = next((other for other in words if other.lower() == word.lower()), word)
+    if word not in words:
+        raise UserError(f"'{word}' does not occur among the words of {run.layout.root}")
+    own = words.index(word)
+    # All vectors share their mean; without it, angles say more about how they differ.
+    means -= means.mean(axis=0)
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    near = means @ means[own]
+    near[own] = -np.inf
+    yield f"{word}: {counted(counts[own], 'use')}; nearest words, by cosine of their mean {output}"
+    for i in np.argsort(-near, kind="stable")[: min(NEAREST, len(words) - 1)]:
+        yield f"  {near[i]:.2f}  {words[i]}  ({counted(counts[i], 'use')})"
+
+
+def pooled_map(run: Run, output: str) -> Iterator[str]:
+    """HTML of a map of the most frequent words; nothing if there are too few."""
+    if not run.complete:
+        return
+    words, counts, means = _means(run, output)
+    plain = [len(word) >= LETTERS and word.isalpha() for word in words]
+    chosen = sorted(range(len(words)), key=lambda i: (not plain[i], -counts[i]))[:MAPPED]
+    if len(chosen) < 3:
+        return
+    points = [
+        Point(float(x), float(y), words[i], f"{words[i]}: {counted(counts[i], 'use')}")
+        for i, (x, y) in zip(chosen, projected(means[chosen]), strict=True)
+    ]
+    what = f"{len(chosen):,} of {counted(len(words), 'word')}"
+    yield f"<h2>{what}, by the means of their {escape(output)} vectors</h2>"
+    yield scatter(points)
+    yield '<p class="soft">The plane in which they differ most.</p>'
+
+
+def _means(run: Run, output: str) -> tuple[list[str], list[int], np.ndarray]:
+    """The words, their counts and their mean vectors, float32 [words, dim]."""
+    words: list[str] = []
+    counts: list[int] = []
+    means = [np.zeros((0, run.dim(output)), np.float32)]
+    for table in read_words(run, ["word", "count", f"{output}_mean"]):
+        words += table["word"].to_pylist()
+        counts += table["count"].to_pylist()
+        flat = np.asarray(table[f"{output}_mean"].combine_chunks().flatten())
+        means.append(flat.reshape(table.num_rows, -1))
+    return words, counts, np.concatenate(means)
