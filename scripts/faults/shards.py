@@ -51,3 +51,7 @@ def shard(name: str, lines: int, word: str = "word") -> Shard:
     text = [f"{name} line {i} has the {word} {'again ' * (i % 4)}" for i in range(lines)]
     odd = {5: "", 7: REJECTED}
     return Shard(name, tuple(odd.get(i % 8, line.strip()) for i, line in enumerate(text)))
+
+
+A, B, C = shard("a.txt", 16), shard("b.jsonl.gz", 8), shard("c.parquet", 8)
+SHARDS = (A, B, C)
