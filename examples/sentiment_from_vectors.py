@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
@@ -28,34 +30,24 @@ TOKENS_AT_ONCE = 2048  # distinct ones, compared with all others
 
 
 def embedded(reviews: dict[str, Reviews], args: argparse.Namespace) -> Run:
-    """All sentences embedded, each with its part and number as id; what exists is reused."""
-    work: Path = args.work
-    work.mkdir(parents=True, exist_ok=True)
-    for part, own in reviews.items():
-        lines = [json.dumps({"id": f"{part} {i}", "text": s}) for i, s in enumerate(own.sentences)]
-        (work / f"{part}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    """All sentences embedded, each with its part and its label; what exists is reused."""
+    args.work.mkdir(parents=True, exist_ok=True)
+    with open(args.work / "reviews.jsonl", "w", encoding="utf-8") as file:
+        for part, own in reviews.items():
+            for text, label in zip(own.sentences, own.labels.tolist(), strict=True):
+                file.write(json.dumps({"part": part, "label": label, "text": text}) + "\n")
     try:
         return elmo_beam.embed(
-            [work / f"{part}.jsonl" for part in PARTS],
-            work / "vectors",
+            args.work / "reviews.jsonl",
+            args.work / "vectors",
             model=args.model,
             precision=args.precision,
             outputs=OUTPUTS,
             tokenizer="whitespace",
-            id_field="id",
+            keep_fields=["part", "label:int64"],
         )
     except elmo_beam.UserError as error:
         sys.exit(str(error))
-
-
-def rows_of_parts(run: Run, reviews: dict[str, Reviews]) -> dict[str, np.ndarray]:
-    """For each part, the rows of its sentences in the run: int64 [sentences]."""
-    ids = [key for table in run.tables(["id"]) for key in table["id"].to_pylist()]
-    row_of = {key: row for row, key in enumerate(ids)}
-    return {
-        part: np.array([row_of[f"{part} {i}"] for i in range(len(own.labels))])
-        for part, own in reviews.items()
-    }
 
 
 def pooled(run: Run, output: str, train: np.ndarray) -> np.ndarray:
@@ -90,14 +82,14 @@ def token_pairs(run: Run, narrowness: float) -> np.ndarray:
 
 
 def compared(
-    pairs: list[np.ndarray], reviews: dict[str, Reviews], rows: dict[str, np.ndarray]
+    pairs: list[np.ndarray], labels: dict[str, np.ndarray], rows: dict[str, np.ndarray]
 ) -> float:
     """Test accuracy of a support vector machine on sentence similarities, the best one on dev."""
     found = []
     for alike in pairs:
         features = {part: alike[np.ix_(own, rows["train"])] for part, own in rows.items()}
         machines = [SVC(C=penalty, kernel="precomputed") for penalty in PENALTIES]
-        found.append(best_on_dev(machines, features, reviews))
+        found.append(best_on_dev(machines, features, labels))
     return max(found)[1]
 
 
@@ -108,17 +100,19 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", help="as for elmo-beam embed")
     args, reviews = arguments(parser)
     run = embedded(reviews, args)
-    rows = rows_of_parts(run, reviews)
+    kept = pa.concat_tables(run.tables(["part", "label"]))
+    rows = {part: np.flatnonzero(pc.equal(kept["part"], part)) for part in PARTS}
+    labels = {part: np.asarray(kept["label"])[own] for part, own in rows.items()}
     features = {output: pooled(run, output, rows["train"]) for output in OUTPUTS}
     bars = {"bag of words": bag_of_words(reviews)}
     for output, all_rows in features.items():
         own = {part: all_rows[chosen] for part, chosen in rows.items()}
-        bars[output] = regression(own, reviews)
+        bars[output] = regression(own, labels)
     pairs = [token_pairs(run, narrowness) for narrowness in NARROWNESS]
-    bars["token pairs"] = compared(pairs, reviews, rows)
+    bars["token pairs"] = compared(pairs, labels, rows)
     layers = np.concatenate([features["lstm_outputs1"], features["lstm_outputs2"]], axis=1)
     context = 0.5 * rbf_kernel(layers, gamma=0.2 / layers.shape[1])
-    bars["token pairs and both layers"] = compared([p + context for p in pairs], reviews, rows)
+    bars["token pairs and both layers"] = compared([p + context for p in pairs], labels, rows)
     for name, accuracy in bars.items():
         print(f"{name:<28}{accuracy:8.1%}")
     draw(args.picture, "Sentiment of test sentences, accuracy", bars, 0.5)

@@ -47,23 +47,23 @@ def bag_of_words(reviews: dict[str, Reviews]) -> float:
     words = CountVectorizer(tokenizer=str.split, token_pattern=None, lowercase=False, binary=True)
     words.fit(reviews["train"].sentences)
     features = {part: words.transform(own.sentences) for part, own in reviews.items()}
-    return regression(features, reviews)
+    return regression(features, {part: own.labels for part, own in reviews.items()})
 
 
-def regression(features: Mapping[str, Any], reviews: dict[str, Reviews]) -> float:
+def regression(features: Mapping[str, Any], labels: Mapping[str, np.ndarray]) -> float:
     """Test accuracy of the logistic regression that is best on dev."""
     models = [LogisticRegression(C=strength, max_iter=2000) for strength in STRENGTHS]
-    return best_on_dev(models, features, reviews)[1]
+    return best_on_dev(models, features, labels)[1]
 
 
 def best_on_dev(
-    models: Sequence[Any], features: Mapping[str, Any], reviews: dict[str, Reviews]
+    models: Sequence[Any], features: Mapping[str, Any], labels: Mapping[str, np.ndarray]
 ) -> tuple[float, float]:
     """Accuracy on dev and test of whichever scikit-learn model is best on dev."""
     found = []
     for model in models:
-        model.fit(features["train"], reviews["train"].labels)
-        dev, test = (model.score(features[part], reviews[part].labels) for part in ("dev", "test"))
+        model.fit(features["train"], labels["train"])
+        dev, test = (model.score(features[part], labels[part]) for part in ("dev", "test"))
         found.append((float(dev), float(test)))
     return max(found, key=lambda scores: scores[0])
 

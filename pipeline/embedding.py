@@ -24,6 +24,7 @@ from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
+from elmo_beam.transforms.inputs.fields import checked_fields
 from elmo_beam.transforms.run_reader import Run, open_run
 from elmo_beam.transforms.settings_checks import check_settings
 from elmo_beam.transforms.words import checked_words
@@ -79,13 +80,14 @@ def embed(
     word_case: str = "exact",
     word_key: str = "form",
     limit: int | None = None,
+    keep_fields: Sequence[str] = (),
     overwrite: bool = False,
     beam_options: Sequence[str] | Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to limit: as `Settings` has
+    inputs: paths, globs or URLs. output: a folder or URL. model to keep_fields: as `Settings` has
     them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
@@ -119,6 +121,7 @@ def embed(
         word_case=word_case,
         word_key=word_key,
         limit=limit,
+        keep_fields=checked_fields(keep_fields),
     )
     check_settings(settings)
     check_bool("overwrite", overwrite)

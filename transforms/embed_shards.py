@@ -9,8 +9,16 @@ from elmo_beam.elmo.arguments import path_text
 from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.files.layout import layout_of
-from elmo_beam.transforms.files.settings import Settings, record_settings
-from elmo_beam.transforms.settings_checks import check_settings, resolved
+from elmo_beam.transforms.files.settings import (
+    Settings,
+    record_settings,
+    recorded_settings,
+)
+from elmo_beam.transforms.kept_fields import with_field_types
+from elmo_beam.transforms.settings_checks import (
+    check_settings,
+    resolved,
+)
 from elmo_beam.transforms.steps import ElmoHandler, PlanShards, ReadSentences, WriteBlocks
 
 
@@ -36,7 +44,8 @@ class EmbedShards(beam.PTransform):
 
     def expand(self, paths: beam.PCollection[str]) -> beam.PCollection[Accounts]:
         """The graph."""
-        layout, settings = self._layout, self._settings
+        layout = self._layout
+        settings = with_field_types(self._settings, (), recorded_settings(layout))
         record_settings(layout, settings)
         return (
             paths

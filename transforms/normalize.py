@@ -14,6 +14,7 @@ from elmo_beam.transforms.accounts import BlockKey, Counts, Piece
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
 from elmo_beam.transforms.inputs.lines import HEAD, Rejected
+from elmo_beam.transforms.kept_fields import KeptFields
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
 from elmo_beam.transforms.text import Sentence, TextReader
@@ -56,29 +57,34 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
     occurrences = Occurrences() if finder else None
     rejects: list[dict[str, Any]] = []
     columns = _Columns(settings)
-    counts = []
+    counts, kept_columns = [], []
     for piece, table in zip(raw.key.pieces, raw.tables, strict=True):
         count: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
+        fields = KeptFields(table, settings)
         lines = table.select(["raw", "length", "offset"]).to_pylist()
         source = input_format(piece.shard)
         most_tokens, records = source.most_tokens(settings), source.records(table, settings)
-        for number, (line, record) in enumerate(zip(lines, records, strict=True), piece.block.line):
-            identity = record.identity
+        for at, (line, record) in enumerate(zip(lines, records, strict=True)):
+            number, identity = piece.block.line + at, record.identity
             try:
                 if isinstance(record, Rejected):
                     raise record
+                values = fields.read(record)
                 sentences = reader.read(record, most_tokens)
             except Rejected as rejection:
                 reasons[rejection.reason] += 1
-                rejects.append(_reject(piece, line, number, rejection.reason, identity, settings))
+                own = {"id": identity} if settings.id_field else {}
+                own |= fields.of_reject(at, record)
+                rejects.append(_reject(piece, line, number, rejection.reason, own))
                 continue
             if not sentences:
                 count["blank"] += 1
                 continue
             kept = list(enumerate(sentences))
             if finder and occurrences is not None:
-                keys = [word_keys(s, record.annotations, settings.word_key) for s in sentences]
+                notes, key = record.annotations, settings.word_key
+                keys = [word_keys(s.tokens, s.start, notes, key) for s in sentences]
                 found = [finder.find(of_sentence) for of_sentence in keys]
                 kept = [(i, sentence) for i, sentence in kept if found[i]]
                 count["passed_sentences"] += len(sentences) - len(kept)
@@ -93,8 +99,11 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
             count["embedded"] += 1
             count["tokens"] += sum(len(sentence.tokens) for _, sentence in kept)
             columns.add(piece.shard, number, line["offset"], identity, kept)
+            fields.add(at, record, values, [sentence for _, sentence in kept])
         counts.append(_counts(piece, count, reasons))
-    return SentenceBlock(raw.key, columns.table(), counts, rejects, occurrences)
+        kept_columns.append(fields.table())
+    table = columns.table(pa.concat_tables(kept_columns))
+    return SentenceBlock(raw.key, table, counts, rejects, occurrences)
 
 
 def _counts(piece: Piece, count: Counter[str], reasons: Counter[str]) -> Counts:
@@ -117,8 +126,7 @@ def _reject(
     line: dict[str, Any],
     number: int,
     reason: str,
-    identity: str | None,
-    settings: Settings,
+    own: dict[str, Any],
 ) -> dict[str, Any]:
     head = (line["raw"] or b"")[:HEAD]
     return {
@@ -126,7 +134,7 @@ def _reject(
         "line": number,
         "offset": line["offset"],
         "reason": reason,
-        **({"id": identity} if settings.id_field else {}),
+        **own,
         "length": line["length"],
         "raw": base64.b64encode(head).decode(),
     }
@@ -167,12 +175,13 @@ class _Columns:
             for name in row.keys() & self._columns.keys():
                 self._columns[name].append(row[name])
 
-    def table(self) -> pa.Table:
-        """All of it, in the schema's order."""
+    def table(self, fields: pa.Table) -> pa.Table:
+        """All of it, with the kept fields, in the schema's order."""
         arrays = {n: pa.array(c, self._schema.field(n).type) for n, c in self._columns.items() if c}
         offsets = np.cumsum([0, *self._columns["num_tokens"]], dtype=np.int32)
         arrays["tokens"] = pa.ListArray.from_arrays(
             pa.array(offsets), pa.array(self._tokens, pa.string())
         )
         empty = {f.name: pa.array([], f.type) for f in self._schema}
+        arrays |= {name: fields[name].combine_chunks() for name in fields.column_names}
         return pa.table([{**empty, **arrays}[n] for n in self._schema.names], schema=self._schema)

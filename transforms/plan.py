@@ -16,7 +16,7 @@ from elmo_beam.transforms.files.layout import Layout, block_stem, shard_stem
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import read_bytes, write_bytes
 from elmo_beam.transforms.inputs.blocks import Block
-from elmo_beam.transforms.inputs.formats import input_format
+from elmo_beam.transforms.inputs.formats import check_field_types, input_format
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, Unread, stat_shard
 
 SPAN_BLOCKS = 16  # per span, where a reader can seek
@@ -136,6 +136,7 @@ def make_plan(path: str, settings: Settings) -> Plan:
         shard = stat_shard(path)
         source = input_format(path)
         source.check(settings)
+        check_field_types(path, settings)
         content, blocks = source.cut(shard, settings)
         return Plan(shard, settings.block_size, content, blocks)
     except Damaged as damage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,15 @@ from elmo_beam.elmo.model.outputs import output_dim
 from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
+from elmo_beam.transforms.inputs.fields import kept_fields
+from elmo_beam.transforms.labels import (
+    Labels,
+    check_field_is_label,
+    check_labels_argument,
+    label_columns,
+    label_spec,
+    labels_of,
+)
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
 from elmo_beam.transforms.packs import Planned, recorded_plans
@@ -98,28 +107,28 @@ class Run:
             tables = [part_schema(self.settings).empty_table().select(columns or self.columns)]
         return pa.concat_tables(tables).to_pandas()
 
-    def rows(
-        self, output: str, labels: Mapping[Any, Any] | None = None
-    ) -> Iterator[tuple[np.ndarray, Any]]:
+    def rows(self, output: str, labels: Labels | None = None) -> Iterator[tuple[np.ndarray, Any]]:
         """Each row's vectors of one output, with its label, or None without `labels`.
 
         Float [tokens, dim], or [dim] for `default` and for a run of words. labels: by id if the run
         has ids, else by (shard, line); by (shard, offset) if the format keeps neither, as TFRecord.
-        Raises UserError for a sentence that has no label.
+        Or the name of a kept field. Raises UserError for a sentence that has no label, or null.
         """
-        keys = self._keys if labels is not None else []
+        own_labels: list[Any]
+        keys = self._label_columns(labels) if labels is not None else []
         for table in self.tables([*keys, "num_tokens", output]):
             vectors, at = self.vectors(table, output), 0
-            own_labels, one = self._labels(table, labels), has_one_vector(self.settings, output)
+            one = has_one_vector(self.settings, output)
+            own_labels = [None] * table.num_rows if labels is None else labels_of(table, labels)
             for i, n in enumerate(table["num_tokens"].to_pylist()):
                 own = vectors[i] if one else vectors[at : at + n]
                 at += n
                 yield own, own_labels[i]
 
-    def check_labels(self, labels: Mapping[Any, Any]) -> None:
+    def check_labels(self, labels: Labels) -> None:
         """UserError for a sentence that has no label in `labels`, as for `rows`."""
-        for table in self.tables(self._keys):
-            self._labels(table, labels)
+        for table in self.tables(self._label_columns(labels)):
+            labels_of(table, labels)
 
     def dim(self, output: str) -> int:
         """The width of an output's vectors; ArgumentError if the run lacks it."""
@@ -134,18 +143,14 @@ class Run:
         return np.asarray(column, self.settings.dtype).reshape(-1, self.dim(output))
 
     @property
-    def _keys(self) -> list[str]:
-        """The columns by which a sentence's label is found."""
-        if "id" in self.columns:
-            return ["id"]
-        return ["shard", "line" if "line" in self.columns else "offset"]
+    def fields(self) -> pa.Schema:
+        """The kept fields and their types."""
+        return kept_fields(self.settings.keep_fields)
 
-    def _labels(self, table: pa.Table, labels: Mapping[Any, Any] | None) -> list[Any]:
-        if labels is None:
-            return [None] * table.num_rows
-        columns = [table[name].to_pylist() for name in self._keys]
-        keys = zip(*columns, strict=True) if len(columns) > 1 else columns[0]
-        return [_label(labels, key) for key in keys]
+    def _label_columns(self, labels: Labels) -> list[str]:
+        if isinstance(labels, str):
+            check_labels_argument(labels, self.fields)
+        return label_columns(self.columns, labels)
 
     def _table(self, path: str, columns: Sequence[str] | None) -> pa.Table:
         try:
@@ -177,14 +182,12 @@ def open_run(folder: StrPath, allow_incomplete: bool = False) -> Run:
     return run
 
 
-def tf_dataset(
-    run: Run, output: str, batch_size: int, labels: Mapping[Any, Any] | None = None
-) -> Any:
+def tf_dataset(run: Run, output: str, batch_size: int, labels: Labels | None = None) -> Any:
     """A tf.data.Dataset of padded batches: ({"vectors", "mask"}, label), or without the label.
 
     vectors: float32 [batch, tokens, dim], zero after a sentence's end; mask: bool [batch, tokens].
     For `default`, vectors alone: float32 [batch, dim]. labels: as for `Run.rows`, numbers or
-    strings; raises UserError if a sentence has none.
+    strings, those of a kept field in its type; raises UserError if a sentence has none.
     """
     from elmo_beam.elmo.backend import tf
 
@@ -205,18 +208,12 @@ def tf_dataset(
     if not one:
         signature = {"vectors": signature, "mask": tf.TensorSpec([None], tf.bool)}
     if labels is not None:
-        try:
-            every = np.asarray(list(labels.values()))
-        except ValueError as error:
-            raise ArgumentError(f"`labels` must be of one shape ({cause_of(error)})") from None
-        if every.dtype.kind not in "biufSU":
-            raise ArgumentError("`labels` must be numbers or strings, or arrays of them")
-        signature = (signature, tf.TensorSpec(every.shape[1:], tf.as_dtype(every.dtype)))
+        signature = (signature, label_spec(labels, run.fields))
     dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
     return dataset.padded_batch(batch_size)
 
 
-def torch_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None = None) -> Any:
+def torch_dataset(run: Run, output: str, labels: Labels | None = None) -> Any:
     """A PyTorch IterableDataset of (vectors, label), or of vectors alone: float32 tensors.
 
     labels: as for `Run.rows`; raises UserError if a sentence has none. A DataLoader's workers share
@@ -227,7 +224,7 @@ def torch_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None = None
     return _torch_rows(run, output, labels)
 
 
-def _torch_rows(run: Run, output: str, labels: Mapping[Any, Any] | None) -> Any:
+def _torch_rows(run: Run, output: str, labels: Labels | None) -> Any:
     import torch
 
     class Rows(torch.utils.data.IterableDataset):
@@ -249,22 +246,14 @@ def _check_installed(library: str) -> None:
         raise UserError(f"this needs {library}, which is not installed: pip install {library}")
 
 
-def _check_dataset(run: Run, output: str, labels: Mapping[Any, Any] | None) -> None:
+def _check_dataset(run: Run, output: str, labels: Labels | None) -> None:
     """Now, since TensorFlow and PyTorch make many lines of what is raised while they read."""
     if not isinstance(run, Run):
         raise ArgumentError(f"`run` {run!r} must be a Run, as open_run gives it")
     run.dim(output)
     if labels is None:
         return
-    if not isinstance(labels, Mapping):
-        raise ArgumentError("`labels` must map each row's key to its label")
-    if not labels:
-        raise UserError("labels is empty: it must have every row's key")
+    check_labels_argument(labels, run.fields)
+    if isinstance(labels, str):
+        check_field_is_label(labels, run.fields.field(labels).type)
     run.check_labels(labels)
-
-
-def _label(labels: Mapping[Any, Any], key: Any) -> Any:
-    try:
-        return labels[key]
-    except KeyError:
-        raise UserError(f"no label for {key!r}: labels must have every row's key") from None

@@ -91,6 +91,10 @@ def check_text_settings(settings: Settings) -> None:
         check_text(name, getattr(s, name))
     if s.id_field is not None:
         check_text("id_field", s.id_field)
+    if s.keep_fields:  # types are Arrow's, which --help does without
+        from elmo_beam.transforms.inputs.fields import checked_fields
+
+        checked_fields(s.keep_fields)
     check_bool("split_sentences", s.split_sentences)
     check_choice("normalize", s.normalize, NORMALIZATIONS)
     check_choice("tokenizer", s.tokenizer, tuple(TOKENIZERS))

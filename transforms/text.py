@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import sys
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.inputs.lines import Record, Rejected
+from elmo_beam.transforms.nfc import normalize_nfc
 from elmo_beam.transforms.tokenizers import TOKENIZERS
-
-CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # Cc less white space
 
 
 @dataclass(frozen=True)
@@ -28,32 +23,6 @@ class Sentence:
     tokens: list[str]
     truncated: bool = False
     start: int = 0
-
-
-def normalize_nfc(text: str) -> str:
-    """NFC, runs of white space (str.isspace) to one space, ends stripped, other controls removed.
-
-    Controls go first, so that what they separated is composed and collapsed: the result is a fixed
-    point of the function.
-    """
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    text = _many_marks().sub(_in_canonical_order, CONTROLS.sub("", text))
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-@cache
-def _many_marks() -> re.Pattern[str]:
-    """Long runs of combining marks, which normalizing would sort in quadratic time.
-
-    Compiled when first needed, since finding the marks means looking at every code point.
-    """
-    marks = (c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c))
-    return re.compile(f"[{''.join(marks)}]{{64,}}")
-
-
-def _in_canonical_order(marks: re.Match[str]) -> str:
-    return "".join(sorted(marks[0], key=unicodedata.combining))
 
 
 class TextReader:

@@ -29,10 +29,11 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
     from elmo_beam.pipeline.job.forecast import described, forecast_of
     from elmo_beam.pipeline.terminal.inputs import input_files
+    from elmo_beam.transforms.kept_fields import with_field_types
     from elmo_beam.transforms.settings_checks import resolved
 
     paths = input_files(args.inputs, args.output)
-    settings = resolved(settings)
+    settings = with_field_types(resolved(settings), paths, None)
     forecast = forecast_of(paths, settings)
     say(*described(forecast, settings, args.rate))
     for line in forecast.problems:

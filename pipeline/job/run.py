@@ -30,8 +30,9 @@ from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.pipeline.terminal.threads import run_in_thread
 from elmo_beam.transforms.files.layout import Layout, layout_of, shard_stem
 from elmo_beam.transforms.files.remote import check_output
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import Settings, recorded_settings
 from elmo_beam.transforms.files.storage import clear_temporary, delete
+from elmo_beam.transforms.kept_fields import with_field_types
 from elmo_beam.transforms.packs import Pack, Planned, recorded_plans
 from elmo_beam.transforms.settings_checks import resolved
 
@@ -48,7 +49,8 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
     layout = layout_of(job.output)
     check_output(layout.root)
     paths = input_files(job.inputs, layout.root)
-    settings = resolved(job.settings)
+    recorded = None if job.overwrite else recorded_settings(layout)
+    settings = with_field_types(resolved(job.settings), paths, recorded)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
         seen = names_of(layout)
         planned = arranged(layout, paths, recorded_plans(layout), settings)

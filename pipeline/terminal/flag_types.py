@@ -15,6 +15,7 @@ from elmo_beam.elmo.model.outputs import check_output_names
 from elmo_beam.pipeline.terminal.console import say
 from elmo_beam.transforms.words import checked_words
 
+SEPARATOR = re.compile(r",(?![^\[(<]*[\])>])")
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -101,6 +102,11 @@ def word_list(text: str) -> tuple[str, ...]:
         raise argparse.ArgumentTypeError(f"cannot read {path!r} ({cause_of(error)})") from None
     except ArgumentError:
         raise argparse.ArgumentTypeError(f"{path!r} has no word") from None
+
+
+def field_list(text: str) -> tuple[str, ...]:
+    """Kept fields, separated by commas; one in the brackets of a type is part of it."""
+    return tuple(entry.strip() for entry in SEPARATOR.split(text) if entry.strip())
 
 
 def outputs(text: str) -> tuple[str, ...]:

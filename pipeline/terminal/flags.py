@@ -9,7 +9,7 @@ from typing import Any
 from elmo_beam.elmo.encoder.precision import PRECISIONS
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.elmo.formats.handles import ENCODERS
-from elmo_beam.pipeline.terminal.flag_types import count, outputs, path, size, word_list
+from elmo_beam.pipeline.terminal.flag_types import count, field_list, outputs, path, size, word_list
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS
 from elmo_beam.transforms.settings_checks import (
@@ -156,6 +156,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     text.add_argument(
         "--limit", type=count, metavar="N", help="only the first N lines of each file, for a look"
+    )
+    text.add_argument(
+        "--keep_fields",
+        type=field_list,
+        default=d.keep_fields,
+        metavar="NAMES",
+        help="JSON fields or columns to copy, separated by commas; with types, as in "
+        "label:int64,meta.year:int16 (default: strings, or as Parquet has them)",
     )
 
 

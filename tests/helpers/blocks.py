@@ -71,6 +71,7 @@ REASONS = (
     "bad_columns",
     "bad_ids",
     "bad_quotes",
+    "bad_field",
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -294,9 +293,3 @@ def test_write_blocks_gives_the_accounts_that_it_writes(layout: Layout) -> None:
         ]
         assert isinstance(key, BlockKey)
         assert read_accounts(layout, key.stem) == found
-
-
-def test_spans_and_plans_are_small_when_they_travel(tmp_path: Path) -> None:
-    path = write_shard(tmp_path / "a.txt", TEXT * 100)
-    plan: Plan = make_plan(path, RUN)
-    assert all(len(pickle.dumps(span)) < 4096 for span in spans_of(plan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,3 +190,9 @@ def test_the_suffix_says_what_a_file_is(name: str, kind: str, compression: str |
     assert input_format(shard.path) is FORMATS[kind]
     assert shard.compression == compression
     assert shard.seekable == (compression is None)
+
+
+def test_spans_and_plans_are_small_when_they_travel(tmp_path: Path) -> None:
+    text = b"".join(b"line number %d\n" % i for i in range(10_000))
+    plan = make_plan(write_shard(tmp_path / "a.txt", text), make_settings(block_size=100))
+    assert all(len(pickle.dumps(span)) < 4096 for span in spans_of(plan))

@@ -114,7 +114,7 @@ def test_parquet_rows_are_rejected_with_their_ids(tmp_path: Path) -> None:
 
 
 def test_every_reason_is_tested_here() -> None:
-    elsewhere = {"bad_id"}  # test_ids.py
+    elsewhere = {"bad_id", "bad_field"}  # test_ids.py, test_keep_fields.py
     elsewhere |= {"bad_columns", "bad_ids", "bad_quotes"}  # test_conllu_records.py, test_csv.py
     assert {reason for reason, _, _ in CASES} | elsewhere == set(REASONS)
 

@@ -47,6 +47,7 @@ CHANGES: dict[str, Any] = {
     "word_case": "fold",
     "word_key": "lemma",
     "limit": 5,
+    "keep_fields": ("label:int64",),
 }
 UNCOMPARED: dict[str, Any] = {"model": "elsewhere", "memory": 1, "options": {}, "trust_model": True}
 
@@ -70,7 +71,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.split_sentences, settings.pad_to, settings.id_field) == (False, None, None)
     assert settings.parquet_encoding == "byte_stream_split"
     assert (settings.words, settings.word_case, settings.word_key) == ((), "exact", "form")
-    assert settings.limit is None
+    assert (settings.limit, settings.keep_fields) == (None, ())
     assert (settings.memory, LIMIT_LINE) == (1 << 30, 1 << 20)
 
 
@@ -119,7 +120,7 @@ def test_a_run_from_before_a_setting_existed_continues_with_its_default_only(
     document = {"settings": before_added(BASE), "versions": {}}
     Path(layout.run).write_text(json.dumps(document))
     old, new = getattr(BASE, name), CHANGES[name]
-    shown = "none, now bank" if name == "words" else f"{old}, now {new}"
+    shown = f"none, now {new[0]}" if old == () else f"{old}, now {new}"
     with refused(f"`{name}` {shown}"):
         record_settings(layout, replace(BASE, **{name: CHANGES[name]}))
     record_settings(layout, BASE)
@@ -167,11 +168,12 @@ def test_every_setting_that_differs_is_named_with_both_values(layout: Layout) ->
     expected = [
         f"`{name}` {getattr(BASE, name)}, now {value}"
         for name, value in CHANGES.items()
-        if name not in ("digest", "outputs", "words", "max_tokens")
+        if name not in ("digest", "outputs", "words", "max_tokens", "keep_fields")
     ]
     expected.append("`max_tokens` 5000 by default, now 4999")
     expected.append("`outputs` word_emb, elmo, now default")
     expected.append("`words` none, now bank")
+    expected.append("`keep_fields` none, now label:int64")
     expected.append(f"`model` with digest {'0' * 12}, now {'f' * 12}")
     with refused(layout.root, "other settings", "another `output`, or `overwrite`", *expected):
         record_settings(layout, replace(before, **CHANGES))

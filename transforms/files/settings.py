@@ -24,7 +24,11 @@ PARTS_VERSION = 1
 
 # Fields that runs recorded before lack. Their default must be what those runs did: with it, the
 # fingerprint is what it was, and such a run continues.
-ADDED = ("parquet_encoding", "trust_model", "words", "word_case", "word_key", "limit")
+ADDED = (
+    "parquet_encoding", "trust_model", "words", "word_case", "word_key", "limit", "keep_fields",
+)  # fmt: skip
+
+LISTS = ("outputs", "words", "keep_fields")  # tuples, which JSON has as lists
 
 MAX_TOKENS = 5000  # of a sentence, where neither a setting nor the input's format says otherwise
 
@@ -48,7 +52,8 @@ class Settings:
     let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
     these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
     are the same; word_key: by what they are found, "form", "lemma", "form/upos" or "lemma/upos".
-    limit: take so many lines of each file, its first.
+    limit: take so many lines of each file, its first. keep_fields: JSON fields or columns to copy,
+    each NAME or NAME:TYPE; a run records their types.
 
     digest, options: of the model; `settings_checks.resolved` fills them in.
     """
@@ -77,6 +82,7 @@ class Settings:
     word_case: str = "exact"
     word_key: str = "form"
     limit: int | None = None
+    keep_fields: tuple[str, ...] = ()
     digest: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -105,14 +111,14 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON keeps them: tuples as lists."""
-        return {**asdict(self), "outputs": list(self.outputs), "words": list(self.words)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in LISTS}}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Settings:
         """The settings that `to_json` gave, now or before the fields in ADDED existed."""
         names = [f.name for f in fields(cls) if f.name in document or f.name not in ADDED]
         known = {name: document[name] for name in names}
-        lists = {name: tuple(known.get(name, ())) for name in ("outputs", "words")}
+        lists = {name: tuple(known.get(name, ())) for name in LISTS}
         settings = cls(**{**known, **lists})
         if "limit" not in document and settings.max_tokens == MAX_TOKENS:  # it was the default
             return replace(settings, max_tokens=None)
@@ -135,6 +141,14 @@ def read_settings(layout: Layout) -> Settings:
         raise UserError(
             f"{layout.run} is damaged, or of another version ({error}): start over with `overwrite`"
         ) from None
+
+
+def recorded_settings(layout: Layout) -> Settings | None:
+    """The settings of the run in a folder, None if there are none that can be read."""
+    try:
+        return read_settings(layout)
+    except UserError:
+        return None
 
 
 def record_settings(layout: Layout, settings: Settings, replace: bool = False) -> None:

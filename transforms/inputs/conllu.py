@@ -17,6 +17,7 @@ from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.fields import kept_fields
 from elmo_beam.transforms.inputs.formats import InputFormat
 from elmo_beam.transforms.inputs.lines import Record, Rejected, decoded, each_line
 from elmo_beam.transforms.inputs.magic import check_text
@@ -84,7 +85,13 @@ def sentence_records(table: pa.Table, settings: Settings) -> Iterator[Record | R
 
 def wanted_annotations(settings: Settings) -> tuple[str, ...]:
     """The columns that a run needs beside the forms."""
-    return settings.word_annotations
+    names = {*settings.word_annotations, *kept_fields(settings.keep_fields).names}
+    return tuple(name for name in ANNOTATIONS if name in names)
+
+
+def field_type(path: str, name: str) -> pa.DataType | None:
+    """A column's: a string for each word."""
+    return pa.list_(pa.string()) if name in ANNOTATIONS else None
 
 
 def _record(sentence: str, id_field: str | None, wanted: Sequence[str]) -> Record:
@@ -98,11 +105,11 @@ def _record(sentence: str, id_field: str | None, wanted: Sequence[str]) -> Recor
         if columns is None:
             continue
         if len(columns) != COLUMNS or not columns[FORM]:
-            raise Rejected("bad_columns", identity)
+            raise Rejected("bad_columns", identity, fields)
         if columns[ID] == str(len(words) + 1):
             words.append(columns)
         elif not OTHER_ID.fullmatch(columns[ID]):
-            raise Rejected("bad_ids", identity)
+            raise Rejected("bad_ids", identity, fields)
     tokens = [columns[FORM] for columns in words]
     annotations = {name: [columns[ANNOTATIONS[name]] for columns in words] for name in wanted}
     text = fields.get("text", " ".join(tokens))
@@ -159,4 +166,5 @@ FORMAT = InputFormat(
     read=read_sentences,
     records=sentence_records,
     annotations=tuple(ANNOTATIONS),
+    field_type=field_type,
 )

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.fields import kept_fields
 from elmo_beam.transforms.inputs.formats import InputFormat, suffix_of
 from elmo_beam.transforms.inputs.lines import LIMIT_LINE, Record, Rejected, decoded, each_line
 from elmo_beam.transforms.inputs.magic import check_text
@@ -139,7 +140,8 @@ def _header(head: bytes, delimiter: str, settings: Settings) -> list[str]:
         names = _fields(_line(header), delimiter)
     except Rejected as rejection:
         raise Damaged(f"has a header {IN_HEADER[rejection.reason]}") from None
-    for name in filter(None, (settings.text_column, settings.id_field)):
+    needed = (settings.text_column, settings.id_field, *kept_fields(settings.keep_fields).names)
+    for name in filter(None, needed):
         if name not in names:
             raise Damaged(f"has no column {name!r}: it has {', '.join(names)}")
         if names.count(name) > 1:
@@ -153,6 +155,7 @@ def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Reject
     names, delimiter = json.loads(metadata["header"]), metadata["delimiter"]
     text = names.index(settings.text_column)
     identity = names.index(settings.id_field) if settings.id_field else None
+    kept = [(name, names.index(name)) for name in kept_fields(settings.keep_fields).names]
 
     def parse(raw: bytes | None) -> Record:
         line = decoded(raw)
@@ -162,7 +165,7 @@ def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Reject
         if len(values) != len(names):
             raise Rejected("bad_columns")
         given = None if identity is None else values[identity]
-        return Record(values[text], given, fields=dict(zip(names, values, strict=True)))
+        return Record(values[text], given, fields={name: values[i] for name, i in kept})
 
     return each_line(table, parse)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.fields import holds, kept_fields, plain_type, type_text
 from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.shards import Damaged, Shard, compression_of
 
@@ -36,6 +37,9 @@ class InputFormat:
     and read raise Damaged. An id is written only if the setting `id_field` is given, whatever it
     means to the format. max_tokens: of a sentence, where the setting gives none. annotations: what
     a record says of each token.
+
+    A kept field is in the records, or a column of its name and type in the tables of `read`.
+    field_type: the type that a file gives a field of this name, or None; raises Damaged and Unread.
     """
 
     suffixes: tuple[str, ...]
@@ -46,6 +50,7 @@ class InputFormat:
     packs: bool = True
     max_tokens: int = MAX_TOKENS
     annotations: tuple[str, ...] = ()
+    field_type: Callable[[str, str], pa.DataType | None] = lambda path, name: None
 
     def check(self, settings: Settings) -> None:
         """Raises Damaged if files of this format lack what a run with these settings needs."""
@@ -76,3 +81,27 @@ def suffix_of(path: str) -> str:
     """A file's suffix, or the one before a compression's, in lower case."""
     name = path if compression_of(path) is None else os.path.splitext(path)[0]
     return os.path.splitext(name)[1].lower()
+
+
+def field_type(path: str, name: str) -> pa.DataType | None:
+    """The plain type that a file gives a field, None if it says none; raises Damaged, Unread."""
+    kind = input_format(path).field_type(path, name)
+    if kind is None or pa.types.is_null(kind):
+        return None
+    try:
+        return plain_type(kind)
+    except ValueError:
+        remedy = f": name one of its fields, as in {name}.b" if pa.types.is_struct(kind) else ""
+        raise Damaged(f"column {name!r} is {kind}, which cannot be kept{remedy}") from None
+
+
+def check_field_types(path: str, settings: Settings) -> None:
+    """Raises Damaged if a file gives a kept field another type than the run."""
+    for field in kept_fields(settings.keep_fields):
+        kind = field_type(path, field.name)
+        if kind is not None and not holds(field.type, kind):
+            raise Damaged(
+                f"column {field.name!r} is {type_text(kind)}, but the run keeps it as "
+                f"{type_text(field.type)}: a run that declares {field.name}:{type_text(kind)} "
+                "keeps it"
+            )

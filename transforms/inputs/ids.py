@@ -10,19 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from elmo_beam.transforms.inputs.fields import LISTS
 from elmo_beam.transforms.inputs.lines import Number, Rejected, identity_of, text_or_hex
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 24 * 60 * 60  # seconds
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-LISTS = (
-    pa.types.is_list,
-    pa.types.is_large_list,
-    pa.types.is_fixed_size_list,
-    pa.types.is_list_view,
-    pa.types.is_large_list_view,
-)
 
 Identity = str | None | Rejected
 
@@ -35,7 +28,7 @@ def identities(column: pa.ChunkedArray) -> list[Identity]:
     lists, maps (lists of pairs) and structs (objects).
     """
     try:
-        return [_identity(value) for chunk in column.chunks for value in _values(chunk)]
+        return [_identity(value) for chunk in column.chunks for value in python_values(chunk)]
     except RecursionError:  # lists in lists deeper than Python can follow
         return [Rejected("bad_id")] * len(column)
 
@@ -47,21 +40,21 @@ def _identity(value: Any) -> Identity:
         return rejection
 
 
-def _values(values: pa.Array) -> list[Any]:
+def python_values(values: pa.Array) -> list[Any]:
     """Each value as `as_json` takes it."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return _values(values.dictionary.take(values.indices))
+        return python_values(values.dictionary.take(values.indices))
     if pa.types.is_run_end_encoded(kind):
-        return _values(pc.run_end_decode(values))
+        return python_values(pc.run_end_decode(values))
     if isinstance(values, pa.ExtensionArray) and pa.types.is_nested(values.storage.type):
-        return _values(values.storage)
+        return python_values(values.storage)
     if pa.types.is_struct(kind):
         return _objects(values)
     if pa.types.is_map(kind):
         return [None if each.values is None else _pairs(each.values) for each in values]
     if any(is_list(kind) for is_list in LISTS):
-        return [None if each.values is None else _values(each.values) for each in values]
+        return [None if each.values is None else python_values(each.values) for each in values]
     if pa.types.is_date(kind):
         days = values.cast(pa.date32()).cast(pa.int32())
         return [None if day is None else _moment(day * DAY)[:-9] for day in days.to_pylist()]
@@ -77,7 +70,7 @@ def _values(values: pa.Array) -> list[Any]:
 
 def _pairs(entries: pa.StructArray) -> list[Any]:
     """A map's entries, each a list of its key and its value."""
-    return list(map(list, zip(*map(_values, entries.flatten()), strict=True)))
+    return list(map(list, zip(*map(python_values, entries.flatten()), strict=True)))
 
 
 def _objects(values: pa.StructArray) -> list[Any]:
@@ -85,7 +78,7 @@ def _objects(values: pa.StructArray) -> list[Any]:
     names = [field.name for field in values.type]
     if len(set(names)) < len(names):
         return [Rejected("bad_id") if valid else None for valid in values.is_valid().to_pylist()]
-    columns = map(_values, values.flatten())
+    columns = map(python_values, values.flatten())
     rows = zip(*columns, strict=True) if names else [()] * len(values)
     return [
         dict(zip(names, row, strict=True)) if valid else None

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block
+from elmo_beam.transforms.inputs.fields import kept_fields
 from elmo_beam.transforms.inputs.formats import InputFormat
 from elmo_beam.transforms.inputs.lines import (
     Number,
@@ -25,6 +26,7 @@ from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.records import BOM
 from elmo_beam.transforms.inputs.shards import Damaged, Shard
 from elmo_beam.transforms.inputs.text import cut_lines, read_lines
+from elmo_beam.transforms.inputs.values import nested
 
 
 def cut_objects(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
@@ -90,19 +92,28 @@ def _record(raw: bytes | None, settings: Settings) -> Record:
         raise Rejected("not_json") from None
     if not isinstance(document, dict):
         raise Rejected("not_an_object")
-    identity = identity_of(document.get(settings.id_field)) if settings.id_field else None
-    if settings.text_field not in document:
-        raise Rejected("missing_field", identity)
-    text = document[settings.text_field]
+    fields = {name: nested(document, name) for name in kept_fields(settings.keep_fields).names}
+    identity = None
+    try:
+        identity = identity_of(document.get(settings.id_field)) if settings.id_field else None
+        return Record(_text_of(document, settings.text_field), identity, fields=fields)
+    except Rejected as rejection:
+        raise Rejected(rejection.reason, identity, fields) from None
+
+
+def _text_of(document: dict[str, Any], name: str) -> str:
+    if name not in document:
+        raise Rejected("missing_field")
+    text = document[name]
     if text is None:
-        raise Rejected("null_text", identity)
+        raise Rejected("null_text")
     if not isinstance(text, str):
-        raise Rejected("not_a_string", identity)
+        raise Rejected("not_a_string")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Rejected("lone_surrogate", identity) from None
-    return Record(text, identity)
+        raise Rejected("lone_surrogate") from None
+    return text
 
 
 FORMAT = InputFormat(

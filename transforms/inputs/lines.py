@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,20 @@ HEX = r"\x"  # before bytes that are not text, as PostgreSQL writes them
 
 
 class Rejected(Exception):
-    """A line that is not embedded: the reason, and its id if that could be read.
+    """A line that is not embedded: the reason, and its id and kept fields if they could be read.
 
     Reasons: invalid_utf8, lone_surrogate, line_too_long, too_many_tokens, not_json, not_an_object,
-    missing_field, not_a_string, null_text, bad_id, bad_columns, bad_ids, bad_quotes.
+    missing_field, not_a_string, null_text, bad_id, bad_field, bad_columns, bad_ids, bad_quotes.
     """
 
-    def __init__(self, reason: str, identity: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        identity: str | None = None,
+        fields: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.identity = reason, identity
+        self.reason, self.identity, self.fields = reason, identity, fields
 
 
 @dataclass(frozen=True)
@@ -131,3 +137,8 @@ def text_or_hex(value: bytes) -> str:
     except UnicodeDecodeError:
         text = HEX
     return HEX + value.hex() if text.startswith(HEX) else text
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes of which `text_or_hex` made a text; ValueError if it made none of it."""
+    return bytes.fromhex(text.removeprefix(HEX)) if text.startswith(HEX) else text.encode()

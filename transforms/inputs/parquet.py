@@ -7,20 +7,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from elmo_beam.elmo.errors import cause_of
 from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.blocks import Block, cut_rows
+from elmo_beam.transforms.inputs.fields import kept_fields
 from elmo_beam.transforms.inputs.formats import InputFormat
 from elmo_beam.transforms.inputs.ids import identities
-from elmo_beam.transforms.inputs.lines import HEAD, LIMIT_LINE, Record, Rejected, decoded, each_line
+from elmo_beam.transforms.inputs.lines import LIMIT_LINE, Record, Rejected, decoded, each_line
+from elmo_beam.transforms.inputs.parquet_columns import (
+    column_at,
+    is_text,
+    kept_column,
+    size_of,
+    text_heads,
+    text_lengths,
+)
 from elmo_beam.transforms.inputs.shards import CHANGED, Damaged, Shard, SourceFile, Unread
+from elmo_beam.transforms.inputs.values import unreadable
 
 UNREADABLE = "cannot be read to its end"
 CHUNK = 1 << 20  # bytes read at once
@@ -30,11 +40,13 @@ MOST_ROWS_OF_DICTIONARY = 4096  # each batch of these copies the dictionary, whi
 
 
 class ParquetRows:
-    """A file's text column, and its id column if one is wanted. Raises Unread and Damaged."""
+    """A file's text column, and its id and kept columns if any. Raises Unread and Damaged."""
 
     def __init__(self, shard: Shard, settings: Settings) -> None:
         self._text, self._id = settings.text_column, settings.id_field
-        self._columns = list(dict.fromkeys([self._text, *([self._id] if self._id else [])]))
+        self._kept = kept_fields(settings.keep_fields)
+        own = [self._text, *([self._id] if self._id else []), *self._kept.names]
+        self._columns = list(dict.fromkeys(own))
         with _damage("cannot be opened as Parquet"):
             self._raw = SourceFile(shard.path)
         try:
@@ -89,7 +101,7 @@ class ParquetRows:
                     batch = batch.take(pa.array(np.arange(min(left, batch.num_rows))))
                     content.update(_serialized(batch))
                 left -= batch.num_rows
-                lengths = _lengths(batch.column(self._text)).to_numpy()
+                lengths = text_lengths(batch.column(self._text)).to_numpy()
                 sizes.append(np.minimum(lengths, LIMIT_LINE).astype(np.uint32))
                 total += int(lengths.sum())
                 if limit is not None and left == 0:
@@ -105,8 +117,8 @@ class ParquetRows:
     def read(self, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
         """Rows start..start + length - 1 for each range, in order; decoded once for all of them.
 
-        raw (large_binary, only the head of a text over 1 MiB), length (int64), and the id column as
-        it is.
+        raw (large_binary, only the head of a text over 1 MiB), length (int64), the id column as it
+        is, and the kept columns as the run keeps them.
         """
         if not ranges:
             return
@@ -127,12 +139,14 @@ class ParquetRows:
 
     def _check_columns(self, schema: pa.Schema) -> None:
         for name in self._columns:
+            if name in self._kept.names and column_at(schema, name) is not None:
+                continue
             if name not in schema.names:
                 raise Damaged(f"has no column {name!r}: it has {', '.join(schema.names)}")
             if schema.names.count(name) > 1:
                 raise Damaged(f"has several columns {name!r}")
         kind = schema.field(self._text).type
-        if not _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+        if not is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
             raise Damaged(f"column {self._text!r} is {kind}, not text")
 
     def _check_values(self, groups: list[pq.RowGroupMetaData]) -> None:
@@ -168,7 +182,7 @@ class ParquetRows:
         """Rows as `read` gives them, up to BATCH_BYTES of text at once, or one row."""
         with _damage(UNREADABLE):
             for batch in self._batches(groups):
-                lengths = _lengths(batch.column(self._text))
+                lengths = text_lengths(batch.column(self._text))
                 ends = np.cumsum(np.minimum(lengths.to_numpy(), LIMIT_LINE))
                 start = 0
                 while start < batch.num_rows:
@@ -176,11 +190,13 @@ class ParquetRows:
                     stop = max(start + 1, int(np.searchsorted(ends, limit, "right")))
                     rows = batch.slice(start, stop - start)
                     columns = {
-                        "raw": _heads(rows.column(self._text)),
+                        "raw": text_heads(rows.column(self._text)),
                         "length": lengths.slice(start, stop - start),
                     }
                     if self._id:
                         columns["id"] = rows.column(self._id)
+                    for field in self._kept:
+                        columns[field.name] = kept_column(rows, field)
                     yield pa.table(columns)
                     start = stop
 
@@ -196,7 +212,7 @@ class ParquetRows:
             rows, row_groups=list(groups), columns=self._columns, use_threads=False
         ):
             yield batch
-            size = sum(_size(column) for column in batch.columns)
+            size = sum(size_of(column) for column in batch.columns)
             fit = BATCH_BYTES * batch.num_rows // max(size, 1)
             rows = max(1, min(2 * rows, fit, most))
             self._file.reader.set_batch_size(rows)
@@ -215,37 +231,14 @@ def _damage(what: str) -> Iterator[None]:
         raise Damaged(f"{what}: {cause_of(error)}") from None
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_binary_view(kind)
-        or pa.types.is_null(kind)
-    )
-
-
-def _size(column: pa.Array) -> int:
-    """Bytes of a column; of one with a dictionary, which is held in any case, those of its rows."""
-    return int(column.indices.nbytes if pa.types.is_dictionary(column.type) else column.nbytes)
-
-
-def _lengths(column: pa.Array) -> pa.Array:
-    """Bytes of each text (int64), 0 for null."""
-    if pa.types.is_dictionary(column.type):
-        return _lengths(column.dictionary).take(column.indices).fill_null(0)
-    return pc.binary_length(column.cast(pa.large_binary())).fill_null(0)
-
-
-def _heads(column: pa.Array) -> pa.Array:
-    """The texts (large_binary), of those over 1 MiB only the head."""
-    if pa.types.is_dictionary(column.type):
-        return _heads(column.dictionary).take(column.indices)
-    raw = column.cast(pa.large_binary())
-    long = pc.greater(_lengths(column), LIMIT_LINE)
-    return pc.if_else(long, pc.binary_slice(raw, 0, HEAD), raw) if pc.any(long).as_py() else raw
+def column_type(path: str, name: str) -> pa.DataType | None:
+    """The type of a file's column, None if it has none of this name; raises Unread, Damaged."""
+    with _damage("cannot be opened as Parquet"), SourceFile(path) as raw:
+        kind: Any = pq.read_schema(raw)
+    at = column_at(kind, name)
+    for step in at or ():
+        kind = kind.field(step).type
+    return None if at is None else kind
 
 
 def _serialized(batch: pa.RecordBatch) -> pa.Buffer:
@@ -268,7 +261,7 @@ def cut_file(shard: Shard, settings: Settings) -> tuple[str, list[Block]]:
 
 
 def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iterator[pa.Table]:
-    """The rows of some blocks, in order, with the id column if one is wanted."""
+    """The rows of some blocks, in order, with the id and kept columns if any."""
     with ParquetRows(shard, settings) as rows:
         tables = rows.read([(block.start, block.length) for block in blocks])
         for block, table in zip(blocks, tables, strict=True):
@@ -279,16 +272,18 @@ def read_rows(shard: Shard, blocks: Sequence[Block], settings: Settings) -> Iter
 
 
 def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Rejected]:
-    """Each row's text, and its id."""
+    """Each row's text, and its id. The kept columns are checked, and stay columns."""
     texts = each_line(table, lambda raw: Record(decoded(raw)))
-    if "id" not in table.column_names:
-        yield from texts
-        return
-    for text, identity in zip(texts, identities(table["id"]), strict=True):
+    kept = kept_fields(settings.keep_fields).names
+    bad: set[int] = set().union(*(unreadable(table[name]) for name in kept))
+    ids = identities(table["id"]) if settings.id_field else [None] * table.num_rows
+    for row, (text, identity) in enumerate(zip(texts, ids, strict=True)):
         if isinstance(identity, Rejected):
             yield text if isinstance(text, Rejected) else identity
         elif isinstance(text, Rejected):
             yield Rejected(text.reason, identity)
+        elif row in bad:
+            yield Rejected("bad_field", identity)
         else:
             yield replace(text, identity=identity)
 
@@ -300,4 +295,5 @@ FORMAT = InputFormat(
     read=read_rows,
     records=row_records,
     packs=False,
+    field_type=column_type,
 )

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.fields import kept_fields
 
 DTYPES = {"float32": pa.float32(), "float16": pa.float16()}
 OCCURRENCE = (
@@ -29,7 +30,9 @@ def sentence_schema(settings: Settings) -> pa.Schema:
         pa.field("num_tokens", pa.int32()),
         pa.field("truncated", pa.bool_()),
     ]
-    return pa.schema([f for f in fields if f.name != "id" or settings.id_field])
+    given = [f for f in fields if f.name != "id" or settings.id_field]
+    at = [f.name for f in given].index("text")
+    return pa.schema([*given[:at], *kept_fields(settings.keep_fields), *given[at:]])
 
 
 def part_schema(settings: Settings) -> pa.Schema:

@@ -5,7 +5,8 @@ One record per row. TensorFlow is imported only where records are written or rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import pyarrow as pa
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.inputs.fields import checked_fields, kept_fields
 from elmo_beam.transforms.outputs.formats import OutputFormat
 from elmo_beam.transforms.outputs.schema import OCCURRENCE, part_schema
+from elmo_beam.transforms.outputs.tfrecord_fields import feature_dtype, from_features, to_features
 
 
 def write_tfrecord(table: pa.Table, settings: Settings, path: str) -> None:
@@ -33,8 +36,9 @@ def write_tfrecord(table: pa.Table, settings: Settings, path: str) -> None:
 def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
     from elmo_beam.elmo.backend import tf
 
+    fields = _kept_features(batch, settings)
     if settings.words:
-        yield from _occurrences(batch, settings)
+        yield from _occurrences(batch, settings, fields)
         return
     token_outputs = [name for name in settings.outputs if name != SENTENCE_OUTPUT]
     for i in range(batch.num_rows):
@@ -42,6 +46,7 @@ def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
         context = {
             "id": _bytes([key]),
             "num_tokens": _int64(batch["num_tokens"][i].as_py()),
+            **fields[i],
         }
         if SENTENCE_OUTPUT in settings.outputs:
             context[SENTENCE_OUTPUT] = _floats(batch[SENTENCE_OUTPUT][i].values)
@@ -64,7 +69,19 @@ def _examples(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
         )
 
 
-def _occurrences(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
+def _kept_features(batch: pa.RecordBatch, settings: Settings) -> list[dict[str, Any]]:
+    """Each row's kept fields that are not null."""
+    rows: list[dict[str, Any]] = [{} for _ in range(batch.num_rows)]
+    for name in kept_fields(settings.keep_fields).names:
+        for row, feature in zip(rows, to_features(batch[name]), strict=True):
+            if feature is not None:
+                row[name] = feature
+    return rows
+
+
+def _occurrences(
+    batch: pa.RecordBatch, settings: Settings, fields: list[dict[str, Any]]
+) -> Iterator[Any]:
     """A tf.train.Example for each occurrence of a word."""
     from elmo_beam.elmo.backend import tf
 
@@ -76,6 +93,7 @@ def _occurrences(batch: pa.RecordBatch, settings: Settings) -> Iterator[Any]:
             "position": _int64(batch["position"][i].as_py()),
             "token": _bytes([batch["token"][i].as_py()]),
             "word": _bytes([batch["word"][i].as_py()]),
+            **fields[i],
             **{name: _floats(batch[name][i].values) for name in settings.outputs},
         }
         yield tf.train.Example(features=tf.train.Features(feature=feature))
@@ -99,20 +117,43 @@ def _floats(values: Any) -> Any:
     return tf.train.Feature(float_list=tf.train.FloatList(value=np.asarray(values, np.float32)))
 
 
-def parse_tfrecord(serialized: Any, dims: dict[str, int], words: bool = False) -> dict[str, Any]:
+def parse_tfrecord(
+    serialized: Any,
+    dims: dict[str, int],
+    words: bool = False,
+    fields: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """One record as tensors; works inside `tf.data.Dataset.map`.
 
     dims: the outputs in the record and their widths, e.g. {"elmo": 256}. Returns id (string []),
     num_tokens (int64 []), default (float32 [dim]), and if a token output is named, tokens
     (string [n]) and each output (float32 [n, dim]); n is num_tokens, or `pad_to`. words: whether
     the run is of words; then position (int64 []), token and word (string []), and each output
-    (float32 [dim]).
+    (float32 [dim]). fields: kept fields and their types, e.g. {"label": "int64"}; then each ([]):
+    int64 for integers, truth values, dates and times, float32 for floats, and string for all else;
+    null is 0, NaN or "". Raises ArgumentError for a type that is none.
     """
+    from elmo_beam.elmo.backend import tf
+
+    schema = kept_fields(checked_fields([f"{name}:{kind}" for name, kind in fields.items()]))
+    features = {}
+    for field in schema:
+        dtype = feature_dtype(field.type)
+        null = {tf.int64: 0, tf.float32: np.nan, tf.string: ""}[dtype]
+        features[field.name] = tf.io.FixedLenFeature([], dtype, null)
+    return _parsed(serialized, dims, words, features)
+
+
+def _parsed(
+    serialized: Any, dims: dict[str, int], words: bool, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """fields: TensorFlow's specification of each kept field's feature."""
     from elmo_beam.elmo.backend import tf
 
     context = {
         "id": tf.io.FixedLenFeature([], tf.string),
         "num_tokens": tf.io.FixedLenFeature([], tf.int64),
+        **fields,
     }
     if words:
         context["position"] = tf.io.FixedLenFeature([], tf.int64)
@@ -138,6 +179,7 @@ def parse_tfrecord(serialized: Any, dims: dict[str, int], words: bool = False) -
 def kept_columns(settings: Settings) -> list[str]:
     """Those of `part_schema` that a record has: tokens only with a vector for each of them."""
     kept = {"shard", "offset", "sentence", "num_tokens", *settings.outputs}
+    kept |= {*kept_fields(settings.keep_fields).names}
     if settings.words:
         kept |= {field.name for field in OCCURRENCE}
     elif set(settings.outputs) != {SENTENCE_OUTPUT}:
@@ -150,10 +192,15 @@ def read_tfrecord(path: str, settings: Settings, columns: Sequence[str] | None) 
     from elmo_beam.elmo.backend import tf
 
     dims = {name: output_dim(settings.model_options, name) for name in settings.outputs}
+    fields = kept_fields(settings.keep_fields)
+    features = {f.name: tf.io.RaggedFeature(feature_dtype(f.type)) for f in fields}
+    values: dict[str, list[Any]] = {name: [] for name in fields.names}
     rows: list[dict[str, Any]] = []
     for serialized in tf.data.TFRecordDataset(path):
-        tensors = parse_tfrecord(serialized, dims, bool(settings.words))
+        tensors = _parsed(serialized, dims, bool(settings.words), features)
         record = {name: tensor.numpy() for name, tensor in tensors.items()}
+        for name, own in values.items():  # none or one
+            own.append(next(iter(record.pop(name)), None))
         shard, offset, sentence = record.pop("id").decode().rsplit(":", 2)
         n = int(record["num_tokens"])
         row: dict[str, Any] = {"shard": shard, "offset": int(offset), "sentence": int(sentence)}
@@ -171,6 +218,9 @@ def read_tfrecord(path: str, settings: Settings, columns: Sequence[str] | None) 
     schema = part_schema(settings)
     kept = pa.schema([schema.field(name) for name in kept_columns(settings)])
     table = pa.Table.from_pylist(rows, schema=kept)
+    for name, own in values.items():
+        at, field = kept.get_field_index(name), fields.field(name)
+        table = table.set_column(at, field, from_features(own, field.type))
     return table if columns is None else table.select(list(columns))
 
 
