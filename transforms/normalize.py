@@ -83,7 +83,8 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
                 continue
             kept = list(enumerate(sentences))
             if finder and occurrences is not None:
-                keys = [word_keys(s, record.annotations, settings.word_key) for s in sentences]
+                notes, key = record.annotations, settings.word_key
+                keys = [word_keys(s.tokens, s.start, notes, key) for s in sentences]
                 found = [finder.find(of_sentence) for of_sentence in keys]
                 kept = [(i, sentence) for i, sentence in kept if found[i]]
                 count["passed_sentences"] += len(sentences) - len(kept)

@@ -11,14 +11,11 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from elmo_beam.elmo.arguments import string_list
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.nfc import normalize_nfc
-
-if TYPE_CHECKING:  # it imports Arrow, which --help does without
-    from elmo_beam.transforms.text import Sentence
 
 WORD_CASES = ("exact", "fold")
 WORD_KEYS = ("form", "lemma", "form/upos", "lemma/upos")
@@ -60,14 +57,17 @@ class WordFinder:
         return [token.casefold() for token in tokens] if self._folds else list(tokens)
 
 
-def word_keys(sentence: Sentence, annotations: Mapping[str, Sequence[str]], key: str) -> list[str]:
-    """What each token of a sentence is found by. annotations: of all tokens of its line."""
+def word_keys(
+    tokens: Sequence[str], start: int, annotations: Mapping[str, Sequence[str]], key: str
+) -> Sequence[str]:
+    """What each token of a sentence is found by.
+
+    annotations: of all tokens of its line, of which the sentence's first is number `start`.
+    """
     if key == "form":
-        return sentence.tokens
-    own = slice(sentence.start, sentence.start + len(sentence.tokens))
-    parts = [
-        sentence.tokens if name == "form" else annotations[name][own] for name in key.split("/")
-    ]
+        return tokens
+    own = slice(start, start + len(tokens))
+    parts = [tokens if name == "form" else annotations[name][own] for name in key.split("/")]
     return ["/".join(of_token) for of_token in zip(*parts, strict=True)]
 
 

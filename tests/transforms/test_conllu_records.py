@@ -101,6 +101,20 @@ def test_a_damaged_sentence_is_rejected_with_its_reason_and_id(
     assert reject["id"] == (None if reason == "invalid_utf8" else "bad")
 
 
+def test_annotations_and_comments_are_kept_and_sliced_with_long_sentences(tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.conllu", f"{GO}\n# sent_id = b\n{word(2, 'x')}".encode())
+    run = make_settings(
+        keep_fields=("upos:list<string>", "sent_id"), max_tokens=3, long_sentences="split"
+    )
+    (block,) = [normalized(raw, run) for raw in read_shard(path, run)[1]]
+    assert [(row["tokens"], row["upos"], row["sent_id"]) for row in rows_of(block)] == [
+        (["Do", "n't", "go"], ["AUX", "PART", "VERB"], "a-1"),
+        (["."], ["PUNCT"], "a-1"),
+    ]
+    (reject,) = block.rejects
+    assert (reject["reason"], reject["sent_id"]) == ("bad_ids", "b")
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b" \r\n\t\n\n", b"\xef\xbb\xbf\n\n"])
 def test_blank_lines_alone_are_no_records(tmp_path: Path, data: bytes) -> None:
     plan = make_plan(write_shard(tmp_path / "a.conllu", data), make_settings())

@@ -21,21 +21,21 @@ from tests.helpers.blocks import (
 def test_the_text_column_the_id_and_the_others(tmp_path: Path) -> None:
     data = b'id,label,body\n7,pos,"The bank, ""so""\nof it"\n8,,plain 5" pipe\n,neg,\n'
     path = write_shard(tmp_path / "a.csv", data)
-    got = records_of(path, text_column="body", id_field="id")
+    got = records_of(path, text_column="body", id_field="id", keep_fields=("label",))
     assert got == [
         (
             14,
             Record(
                 'The bank, "so"\nof it',
                 "7",
-                fields={"id": "7", "label": "pos", "body": 'The bank, "so"\nof it'},
+                fields={"label": "pos"},
             ),
         ),
         (
             45,
-            Record('plain 5" pipe', "8", fields={"id": "8", "label": "", "body": 'plain 5" pipe'}),
+            Record('plain 5" pipe', "8", fields={"label": ""}),
         ),
-        (62, Record("", "", fields={"id": "", "label": "neg", "body": ""})),
+        (62, Record("", "", fields={"label": "neg"})),
     ]
     run = make_settings(text_column="body", id_field="id")
     (block,) = [normalized(raw, run) for raw in read_shard(path, run)[1]]
@@ -115,6 +115,7 @@ def test_an_id_column_that_is_missing_or_twice_is_damage(tmp_path: Path) -> None
     path = write_shard(tmp_path / "a.csv", b"text,key,key\none,1,2\n")
     for name in ("key", "other"):
         assert make_plan(path, make_settings(id_field=name)).damaged is not None
+        assert make_plan(path, make_settings(keep_fields=(name,))).damaged is not None
     assert make_plan(path, make_settings()).damaged is None
 
 

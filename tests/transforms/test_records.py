@@ -191,10 +191,10 @@ def test_what_pythons_writer_writes_is_read_as_its_reader_reads_it(
     text = csv_text([header, *rows], *dialect)
     path = write_shard(tmp_path / "a.csv", text.encode())
     assert list(csv.reader(io.StringIO(text, newline=""))) == [header, *rows]
-    got = records_of(path, block_size=size, id_field="id")
+    got = records_of(path, block_size=size, id_field="id", keep_fields=("a,b",))
     at, want = len(csv_text([header], *dialect).encode()), []
     for row in rows:
-        want.append((at, Record(row[1], row[0], fields=dict(zip(header, row, strict=True)))))
+        want.append((at, Record(row[1], row[0], fields={"a,b": row[2]})))
         at += len(csv_text([row], *dialect).encode())
     assert got == want
 

@@ -155,6 +155,7 @@ def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Reject
     names, delimiter = json.loads(metadata["header"]), metadata["delimiter"]
     text = names.index(settings.text_column)
     identity = names.index(settings.id_field) if settings.id_field else None
+    kept = [(name, names.index(name)) for name in kept_fields(settings.keep_fields).names]
 
     def parse(raw: bytes | None) -> Record:
         line = decoded(raw)
@@ -164,7 +165,7 @@ def row_records(table: pa.Table, settings: Settings) -> Iterator[Record | Reject
         if len(values) != len(names):
             raise Rejected("bad_columns")
         given = None if identity is None else values[identity]
-        return Record(values[text], given, fields=dict(zip(names, values, strict=True)))
+        return Record(values[text], given, fields={name: values[i] for name, i in kept})
 
     return each_line(table, parse)
 

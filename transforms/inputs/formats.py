@@ -48,9 +48,9 @@ class InputFormat:
     read: Callable[[Shard, Sequence[Block], Settings], Iterator[pa.Table]]
     records: Callable[[pa.Table, Settings], Iterator[Record | Rejected]]
     packs: bool = True
-    field_type: Callable[[str, str], pa.DataType | None] = lambda path, name: None
     max_tokens: int = MAX_TOKENS
     annotations: tuple[str, ...] = ()
+    field_type: Callable[[str, str], pa.DataType | None] = lambda path, name: None
 
     def check(self, settings: Settings) -> None:
         """Raises Damaged if files of this format lack what a run with these settings needs."""
