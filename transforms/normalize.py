@@ -13,7 +13,7 @@ import pyarrow as pa
 from elmo_beam.transforms.accounts import BlockKey, Counts, Piece
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.formats import input_format
-from elmo_beam.transforms.inputs.lines import HEAD, Rejected
+from elmo_beam.transforms.inputs.lines import HEAD, Record, Rejected
 from elmo_beam.transforms.kept_fields import KeptFields
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
@@ -53,57 +53,73 @@ def normalize_block(raw: RawBlock, reader: TextReader, settings: Settings) -> Se
 
     A line is embedded, blank, rejected or, if the run is of words, passed over, as a whole.
     """
-    finder = word_finder(settings.words, settings.word_case) if settings.words else None
-    occurrences = Occurrences() if finder else None
-    rejects: list[dict[str, Any]] = []
-    columns = _Columns(settings)
-    counts, kept_columns = [], []
-    for piece, table in zip(raw.key.pieces, raw.tables, strict=True):
-        count: Counter[str] = Counter()
-        reasons: Counter[str] = Counter()
-        fields = KeptFields(table, settings)
-        lines = table.select(["raw", "length", "offset"]).to_pylist()
+    work = _Normalizer(reader, settings)
+    done = [work.piece(*of) for of in zip(raw.key.pieces, raw.tables, strict=True)]
+    table = work.columns.table(pa.concat_tables([fields for _, fields in done]))
+    counts = [counts for counts, _ in done]
+    return SentenceBlock(raw.key, table, counts, work.rejects, work.occurrences)
+
+
+class _Normalizer:
+    """Lines to sentences, piece by piece of a block."""
+
+    def __init__(self, reader: TextReader, settings: Settings) -> None:
+        self._reader, self._settings = reader, settings
+        self._finder = word_finder(settings.words, settings.word_case) if settings.words else None
+        self.occurrences = Occurrences() if settings.words else None
+        self.columns = _Columns(settings)
+        self.rejects: list[dict[str, Any]] = []
+
+    def piece(self, piece: Piece, table: pa.Table) -> tuple[Counts, pa.Table]:
+        """The accounts of a piece, and the kept fields of its rows."""
+        count, reasons = Counter[str](), Counter[str]()
+        fields = KeptFields(table, self._settings)
         source = input_format(piece.shard)
-        most_tokens, records = source.most_tokens(settings), source.records(table, settings)
+        most_tokens = source.most_tokens(self._settings)
+        lines = table.select(["raw", "length", "offset"]).to_pylist()
+        records = source.records(table, self._settings)
         for at, (line, record) in enumerate(zip(lines, records, strict=True)):
-            number, identity = piece.block.line + at, record.identity
+            number = piece.block.line + at
             try:
                 if isinstance(record, Rejected):
                     raise record
                 values = fields.read(record)
-                sentences = reader.read(record, most_tokens)
+                sentences = self._reader.read(record, most_tokens)
             except Rejected as rejection:
                 reasons[rejection.reason] += 1
-                own = {"id": identity} if settings.id_field else {}
+                own = {"id": record.identity} if self._settings.id_field else {}
                 own |= fields.of_reject(at, record)
-                rejects.append(_reject(piece, line, number, rejection.reason, own))
+                self.rejects.append(_reject(piece, line, number, rejection.reason, own))
                 continue
+            kept = self._wanted(sentences, record, count)
             if not sentences:
                 count["blank"] += 1
-                continue
-            kept = list(enumerate(sentences))
-            if finder and occurrences is not None:
-                notes, key = record.annotations, settings.word_key
-                keys = [word_keys(s.tokens, s.start, notes, key) for s in sentences]
-                found = [finder.find(of_sentence) for of_sentence in keys]
-                kept = [(i, sentence) for i, sentence in kept if found[i]]
-                count["passed_sentences"] += len(sentences) - len(kept)
-                for row, (i, sentence) in enumerate(kept, len(columns)):
-                    occurrences.add(row, sentence.tokens, found[i])
-                    count["rows"] += len(found[i])
-            else:
-                count["rows"] += len(kept)
-            if not kept:
+            elif not kept:
                 count["passed_over"] += 1
-                continue
-            count["embedded"] += 1
-            count["tokens"] += sum(len(sentence.tokens) for _, sentence in kept)
-            columns.add(piece.shard, number, line["offset"], identity, kept)
-            fields.add(at, record, values, [sentence for _, sentence in kept])
-        counts.append(_counts(piece, count, reasons))
-        kept_columns.append(fields.table())
-    table = columns.table(pa.concat_tables(kept_columns))
-    return SentenceBlock(raw.key, table, counts, rejects, occurrences)
+            else:
+                count["embedded"] += 1
+                count["tokens"] += sum(len(sentence.tokens) for _, sentence in kept)
+                self.columns.add(piece.shard, number, line["offset"], record.identity, kept)
+                fields.add(at, record, values, [sentence for _, sentence in kept])
+        return _counts(piece, count, reasons), fields.table()
+
+    def _wanted(
+        self, sentences: list[Sentence], record: Record, count: Counter[str]
+    ) -> list[tuple[int, Sentence]]:
+        """A line's sentences by their number; of a run of words those that have one."""
+        kept = list(enumerate(sentences))
+        if self._finder is None or self.occurrences is None:
+            count["rows"] += len(kept)
+            return kept
+        notes, key = record.annotations, self._settings.word_key
+        keys = [word_keys(s.tokens, s.start, notes, key) for s in sentences]
+        found = [self._finder.find(of_sentence) for of_sentence in keys]
+        kept = [(i, sentence) for i, sentence in kept if found[i]]
+        count["passed_sentences"] += len(sentences) - len(kept)
+        count["rows"] += sum(map(len, found))
+        for row, (i, sentence) in enumerate(kept, len(self.columns)):
+            self.occurrences.add(row, sentence.tokens, found[i])
+        return kept
 
 
 def _counts(piece: Piece, count: Counter[str], reasons: Counter[str]) -> Counts:
