@@ -115,6 +115,8 @@ def state_now(
 
 def _counts(planned: Planned, gone: Set[str]) -> bool:
     """Whether the blocks of a plan are as they were, with these files not as they were."""
+    if not planned.known:
+        return False
     return all(plan.shard.path not in gone for plan in planned.plans if plan.good)
 
 

@@ -12,8 +12,15 @@ import pyarrow as pa
 import pytest
 
 from elmo_beam import open_run
+from elmo_beam.pipeline.job.planning import arranged, first_files
+from elmo_beam.pipeline.job.progress import Progress
+from elmo_beam.pipeline.job.state import state_now
+from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.embed_shards import EmbedShards
+from elmo_beam.transforms.files.layout import layout_of
 from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.packs import plan_pack
+from elmo_beam.transforms.plan import plan_shard
 from tests.helpers.blocks import local_pipeline
 from tests.helpers.command import Job, assert_same_rows, elmo_beam, files_of, random_lines
 
@@ -190,3 +197,22 @@ def test_files_planned_alone_stay_alone_and_packs_stay_packs(small: Job) -> None
     transform(paths)
     assert files_of(small.out) == before
     assert_same_rows(in_order(small), alone(small))
+
+
+def test_progress_counts_the_files_of_packs(small: Job) -> None:
+    layout, settings = layout_of(str(small.out)), Settings(block_size=900)
+    paths = sorted(str(path) for path in (small.folder / "in").iterdir())
+    planned = arranged(layout, paths, [], settings)
+    firsts = first_files(paths, planned)
+    assert len(planned) == 2 and len(firsts) == 3
+    state = state_now(layout, settings, paths, planned)
+    progress = Progress(layout, state, list(firsts), StatusLine())
+    assert progress.line() == "planned 0 of 9 files"
+    plan_pack(layout, planned[1].stem, settings)
+    progress.look()
+    assert progress.line() == "planned 5 of 9 files"
+    plan_pack(layout, planned[0].stem, settings)
+    plan_shard(layout, paths[3], settings)
+    progress.look()
+    blocks = progress.planned_blocks
+    assert progress.line() == f"0 of {blocks} blocks" and blocks > 3
