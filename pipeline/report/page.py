@@ -32,6 +32,7 @@ h1{font-size:1.5rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:2
 .bar{display:flex;height:1.2rem;border-radius:.3rem;overflow:hidden;background:var(--line)}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 td,th{padding:.25rem .6rem .25rem 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+td:first-child{overflow-wrap:normal}
 tr{border-bottom:1px solid var(--line)}td.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font-size:.85rem;overflow-wrap:anywhere}svg{width:100%;height:auto}
 svg text{font:12px system-ui,sans-serif;fill:currentColor}
@@ -86,8 +87,6 @@ def _head(run: Run, state: RunState) -> Iterator[str]:
 
 
 def _what_a_row_is(run: Run) -> str:
-    if run.settings.pool:
-        return "row"
     return "occurrence" if run.settings.words else "sentence"
 
 
