@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from elmo_beam.transforms.outputs.schema import sentence_schema
@@ -186,14 +186,14 @@ def test_every_line_of_garbage_is_accounted_for_and_its_neighbours_are_there(
         split_sentences=split_sentences,
         block_size=block_size,
     )
-    path = write_shard(tmp_path / f"a{suffix}", b"\n".join(lines) + b"\n")
-    plan, raw = read_shard(path, run)
+    text = b"\n".join(lines) + b"\n"
+    assume(4 * sum(b"\0" in line for line in lines) <= len(lines))  # or it is binary data
+    plan, raw = read_shard(write_shard(tmp_path / f"a{suffix}", text), run)
     blocks = [normalized(block, run) for block in raw]
     assert plan.lines == len(lines)
     for block in blocks:
-        assert block.total("lines") == block.total("embedded") + block.total("blank") + len(
-            block.rejects
-        )
+        done = block.total("embedded") + block.total("blank")
+        assert block.total("lines") == done + len(block.rejects)
         assert block.rejected == dict(Counter(r["reason"] for r in block.rejects))
         assert block.rejected.keys() <= set(REASONS)
     rows = [row for block in blocks for row in rows_of(block)]
