@@ -22,7 +22,7 @@ from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.job import Job
 from elmo_beam.pipeline.terminal.status_line import StatusLine
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import Settings, usual_block_size
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.inputs.fields import checked_fields
 from elmo_beam.transforms.run_reader import Run, open_run
@@ -63,7 +63,7 @@ def embed(
     memory: int = 1 << 30,
     format: str = "parquet",
     dtype: str = "float32",
-    block_size: int = 256 << 10,
+    block_size: int | None = None,
     normalize: str = "nfc",
     tokenizer: str = "moses",
     language: str = "en",
@@ -91,7 +91,8 @@ def embed(
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
     inputs: paths, globs or URLs. output: a folder or URL. model to limit: as `Settings` has
-    them; memory and block_size are in bytes. overwrite: start over. beam_options: Beam's own, as
+    them; memory and block_size are in bytes, the latter 256 KiB, or for runs of words 2 MiB, if
+    None. overwrite: start over. beam_options: Beam's own, as
     flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
     standard error.
 
@@ -107,7 +108,7 @@ def embed(
         outputs=tuple(name_list("outputs", outputs)),
         format=format,
         dtype=dtype,
-        block_size=block_size,
+        block_size=usual_block_size(words, top_words) if block_size is None else block_size,
         normalize=normalize,
         tokenizer=tokenizer,
         language=language,

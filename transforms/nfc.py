@@ -22,6 +22,18 @@ def normalize_nfc(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def comparable(text: str, folds: bool) -> str:
+    """Text as words are compared: normalized, and, if so wished, without its case.
+
+    Both sides of a comparison are: tokens may stand as their text has them. Case is folded as the
+    Unicode Standard does for canonical caseless matching (section 3.13).
+    """
+    if text.isascii() and text.isprintable():
+        return text.lower() if folds else text
+    text = normalize_nfc(text)
+    return normalize_nfc(unicodedata.normalize("NFD", text).casefold()) if folds else text
+
+
 @cache
 def _many_marks() -> re.Pattern[str]:
     """Long runs of combining marks, which normalizing would sort in quadratic time.

@@ -84,6 +84,8 @@ def check_word_settings(settings: Settings) -> None:
     check_choice("word_key", s.word_key, WORD_KEYS)
     if s.word_key != "form" and not s.words:
         raise ArgumentError(f"`word_key` {s.word_key} is for a run of words: give `words` too")
+    if s.word_case != "exact" and not s.words and s.top_words is None:
+        raise ArgumentError(f"`word_case` {s.word_case} is for a run of words: give `words` too")
     if s.words and s.words != checked_words(s.words):
         raise ArgumentError("`words` must be normalized, each once: see transforms.words")
     if s.words and not s.pool and s.pad_to is not None:

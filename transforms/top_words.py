@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import read_bytes, write_bytes
+from elmo_beam.transforms.nfc import comparable
 from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.text import normalize_nfc
 
 
 def without_pool(settings: Settings) -> Settings:
@@ -24,17 +24,14 @@ def without_pool(settings: Settings) -> Settings:
 def token_counts(block: SentenceBlock, settings: Settings) -> Counter[str]:
     """How often each token is in a block; folded, if that is how words are compared.
 
-    Tokens that no entry of a list can name are left out: with `normalize` none, those that
-    normalizing would change.
+    Tokens are counted as entries of a list name them: see `comparable`.
     """
     counted = pc.value_counts(block.sentences["tokens"].combine_chunks().flatten())
     found: Counter[str] = Counter()
     tokens, counts = (counted.field(name).to_pylist() for name in ("values", "counts"))
     for token, count in zip(tokens, counts, strict=True):
-        folds = settings.word_case == "fold"
-        folded = token.casefold() if folds else token
-        entry = normalize_nfc(folded)
-        if (entry.casefold() if folds else entry) == folded and entry.split() == [entry]:
+        entry = comparable(token, settings.word_case == "fold")
+        if entry:
             found[entry] += count
     return found
 

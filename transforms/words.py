@@ -1,8 +1,8 @@
 """The occurrences of given words in tokenized sentences.
 
-An entry is a token, or several separated by spaces, which then must follow one another. Entries may
-overlap; each occurrence is its own. A token is found by a key: by itself, or by what a format says
-of it, as in `bank/NOUN`.
+An entry is a token, or several separated by spaces, which then must follow one another; a token
+that has spaces in it, as in CoNLL-U, is written like several. Entries may overlap; each occurrence
+is its own. A token is found by a key: by itself, or by what a format says of it, as in `bank/NOUN`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from elmo_beam.elmo.arguments import string_list
 from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.transforms.nfc import normalize_nfc
+from elmo_beam.transforms.nfc import comparable, normalize_nfc
 
 WORD_CASES = ("exact", "fold")
 WORD_KEYS = ("form", "lemma", "form/upos", "lemma/upos")
@@ -38,12 +39,14 @@ class WordFinder:
         self._folds = case == "fold"
         self._by_first: dict[str, list[tuple[int, list[str]]]] = {}
         for i, entry in enumerate(words):
-            tokens = self._folded(entry.split())
-            self._by_first.setdefault(tokens[0], []).append((i, tokens))
+            pieces = comparable(entry, self._folds).split()
+            self._by_first.setdefault(pieces[0], []).append((i, pieces))
 
     def find(self, tokens: Sequence[str]) -> list[Occurrence]:
         """All occurrences in tokens, or in their keys, by position, then in the list's order."""
-        tokens = self._folded(tokens)
+        tokens = [comparable(token, self._folds) for token in tokens]
+        if any(" " in token for token in tokens):
+            return self._find_among(tokens)
         if self._by_first.keys().isdisjoint(tokens):
             return []
         return [
@@ -53,8 +56,19 @@ class WordFinder:
             if tokens[position : position + len(entry)] == entry
         ]
 
-    def _folded(self, tokens: Sequence[str]) -> list[str]:
-        return [token.casefold() for token in tokens] if self._folds else list(tokens)
+    def _find_among(self, tokens: Sequence[str]) -> list[Occurrence]:
+        """The same where tokens have spaces in them: an entry begins and ends with tokens."""
+        split = [token.split() for token in tokens]
+        pieces = [piece for of_token in split for piece in of_token]
+        begins = list(accumulate(map(len, split), initial=0))
+        token_at = {begin: position for position, begin in enumerate(begins)}
+        return [
+            Occurrence(position, token_at[begin + len(entry)] - position, word)
+            for position, begin in enumerate(begins[:-1])
+            if split[position]
+            for word, entry in self._by_first.get(pieces[begin], ())
+            if pieces[begin : begin + len(entry)] == entry and begin + len(entry) in token_at
+        ]
 
 
 def word_keys(

@@ -103,7 +103,10 @@ def word_list(text: str) -> tuple[str, ...]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         return checked_words(lines)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        why = f"{path!r} is not UTF-8 (byte {error.start}): convert it first"
+        raise argparse.ArgumentTypeError(why) from None
+    except OSError as error:
         raise argparse.ArgumentTypeError(f"cannot read {path!r} ({cause_of(error)})") from None
     except ArgumentError:
         raise argparse.ArgumentTypeError(f"{path!r} has no word") from None
@@ -111,7 +114,10 @@ def word_list(text: str) -> tuple[str, ...]:
 
 def field_list(text: str) -> tuple[str, ...]:
     """Kept fields, separated by commas; one in the brackets of a type is part of it."""
-    return tuple(entry.strip() for entry in SEPARATOR.split(text) if entry.strip())
+    entries = tuple(entry.strip() for entry in SEPARATOR.split(text) if entry.strip())
+    if not entries:
+        raise argparse.ArgumentTypeError("names no field")
+    return entries
 
 
 def outputs(text: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from elmo_beam.pipeline.terminal.flag_types import (
     size,
     word_list,
 )
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import Settings, usual_block_size
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS
 from elmo_beam.transforms.settings_checks import (
     DTYPES,
@@ -168,9 +168,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     written.add_argument(
         "--block_size",
         type=size,
-        default=d.block_size,
         metavar="SIZE",
-        help="text per part file (default: 256k)",
+        help="text per part file (default: 256k; of a run of words 2M)",
     )
     text = add_text(parser)
     text.add_argument(
@@ -277,7 +276,10 @@ def required(args: argparse.Namespace, *names: str) -> None:
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """A run's settings; ArgumentError for flags that contradict each other."""
-    settings = Settings(**_given(args, [f.name for f in fields(Settings)]))
+    given = _given(args, [f.name for f in fields(Settings)])
+    if given["block_size"] is None:
+        given["block_size"] = usual_block_size(given["words"], given["top_words"])
+    settings = Settings(**given)
     check_command_settings(settings)
     return settings
 

@@ -110,7 +110,7 @@ def test_the_most_frequent_tokens_are_counted_once(job: Job, words: Path) -> Non
     assert words_of(job)["word"].to_pylist() == ["the", ".", "bank", "man"]
     assert words_of(job)["count"].to_pylist() == [7, 5, 6, 3]
     job.embed(*flags[:3], "5", *flags[4:]).refuses("--top_words 4, now 5", "other settings")
-    job.embed("--pool", "word", "--words", words).refuses("--top_words 4, now None")
+    job.embed("--pool", "word", "--words", words).refuses("--top_words 4, now none")
     job.embed(*flags, "--overwrite").succeeds()
     assert words_of(job)["word"].to_pylist()[0] == "zebra"
 

@@ -113,7 +113,7 @@ def test_the_first_lines_are_a_run_of_their_own(job: Job) -> None:
     planned = elmo_beam("plan", *job.command("--limit", 4)[1:]).succeeds().out
     assert "8 (0 blank, 0 rejected)" in planned
     job.embed("--limit", 5).refuses("--limit 4, now 5")
-    job.embed().refuses("--limit 4, now None")
+    job.embed().refuses("--limit 4, now none")
     job.embed("--limit", 4).succeeds()
     job.embed("--overwrite").succeeds()
     whole = job.rows()

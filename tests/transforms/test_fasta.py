@@ -133,3 +133,10 @@ def test_other_data_under_the_name_are_damaged_as_text_would_be(tmp_path: Path) 
     path.write_bytes(path.read_bytes()[:60])
     plan = make_plan(str(path), make_settings())
     assert plan.damaged is not None and "cannot be read to its end" in plan.damaged
+
+
+def test_a_comment_inside_a_sequence_is_no_residue(tmp_path: Path) -> None:
+    path = write_shard(tmp_path / "a.fa", b">a b\nAC\n; from a structure\nD;\r\n;\n-*\n")
+    [raw] = read_shard(path, make_settings())[1]
+    [row] = rows_of(normalized(raw, make_settings()))
+    assert row["tokens"] == list("ACD;-*")

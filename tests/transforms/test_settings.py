@@ -124,7 +124,7 @@ def test_a_run_from_before_a_setting_existed_continues_with_its_default_only(
     document = {"settings": before_added(BASE), "versions": {}}
     Path(layout.run).write_text(json.dumps(document))
     old, new = getattr(BASE, name), CHANGES[name]
-    shown = f"none, now {new[0]}" if old == () else f"{old}, now {new}"
+    shown = f"none, now {new[0]}" if old == () else f"{old}, now {new}".replace("None", "none")
     with refused(f"`{name}` {shown}"):
         record_settings(layout, replace(BASE, **{name: CHANGES[name]}))
     record_settings(layout, BASE)
@@ -170,7 +170,7 @@ def test_every_setting_that_differs_is_named_with_both_values(layout: Layout) ->
     record_settings(layout, before)
     text = Path(layout.run).read_bytes()
     expected = [
-        f"`{name}` {getattr(BASE, name)}, now {value}"
+        f"`{name}` {getattr(BASE, name)}, now {value}".replace("None", "none")
         for name, value in CHANGES.items()
         if name not in ("digest", "outputs", "words", "keep_fields", "max_tokens")
     ]

@@ -47,6 +47,23 @@ def test_what_is_found(words: list[str], case: str, want: list[tuple[int, int, i
     assert found == [Occurrence(*one) for one in want]
 
 
+@pytest.mark.parametrize(
+    ("words", "case", "want"),
+    [
+        (["New York"], "exact", [(0, 1, 0)]),  # one token, or several: it is written the same
+        (["york times", "new"], "fold", []),  # an entry begins and ends with tokens
+        (["NEW YORK TIMES", "times"], "fold", [(0, 2, 0), (1, 1, 1)]),
+        (["caf\u00e9", "CAF\u00c9"], "exact", [(2, 1, 0)]),  # the text has e and an accent
+        (["CAF\u00c9"], "fold", [(2, 1, 0)]),
+    ],
+)
+def test_tokens_as_a_text_has_them_are_found(
+    words: list[str], case: str, want: list[tuple[int, int, int]]
+) -> None:
+    found = WordFinder(words, case).find(["New York", "Times", "cafe\u0301"])
+    assert found == [Occurrence(*one) for one in want]
+
+
 TOKENS = st.sampled_from(["a", "b", "A", "ß", "SS"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,9 @@ ADDED = (
 
 LISTS = ("outputs", "words", "keep_fields")  # tuples, which JSON has as lists
 
+BLOCK_SIZE = 256 << 10
+# Of a run of words, few of whose sentences go through the model: as many as make that efficient.
+WORDS_BLOCK_SIZE = 2 << 20
 MAX_TOKENS = 5000  # of a sentence, where neither a setting nor the input's format says otherwise
 
 
@@ -69,7 +73,7 @@ class Settings:
     outputs: tuple[str, ...] = ("elmo",)
     format: str = "parquet"
     dtype: str = "float32"
-    block_size: int = 256 << 10
+    block_size: int = BLOCK_SIZE
     normalize: str = "nfc"
     tokenizer: str = "moses"
     language: str = "en"
@@ -130,6 +134,11 @@ class Settings:
         if "limit" not in document and settings.max_tokens == MAX_TOKENS:  # it was the default
             return replace(settings, max_tokens=None)
         return settings
+
+
+def usual_block_size(words: Sequence[str], top_words: int | None) -> int:
+    """The block size that a command takes if none is given."""
+    return WORDS_BLOCK_SIZE if len(words) or top_words is not None else BLOCK_SIZE
 
 
 FREE = ("model", "trust_model", "memory", "options")  # of no effect on the parts
@@ -195,7 +204,9 @@ def _shown(name: str, value: Any) -> str:
         return str(value)[:12]
     if name == "max_tokens" and value is None:
         return f"{MAX_TOKENS} by default"
-    return (listed(value) or "none") if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return listed(value) or "none"
+    return "none" if value is None else str(value)
 
 
 def versions() -> dict[str, str]:

@@ -136,6 +136,10 @@ def _header(head: bytes, delimiter: str, settings: Settings) -> list[str]:
     if len(bounds) < 2 and len(head) == LIMIT_LINE:
         raise Damaged("has a header of over 1 MiB: its first line must name the columns")
     header = text[: bounds[1]] if len(bounds) > 1 else text
+    if b"\r" in header.removesuffix(b"\n").removesuffix(b"\r") and b'"' not in header:
+        raise Damaged("has lines that end in CR alone: convert them, as tr '\\r' '\\n' does")
+    if not header.strip():
+        raise Damaged("begins with an empty line: its first line must name the columns")
     try:
         names = _fields(_line(header), delimiter)
     except Rejected as rejection:

@@ -76,7 +76,8 @@ def sequence_records(table: pa.Table, settings: Settings) -> Iterator[Record | R
 
 def _record(sequence: str, with_id: bool) -> Record:
     header, *rest = LINE_END.split(sequence[1:], maxsplit=1)
-    residues = list("".join("".join(rest).split()).upper())
+    lines = LINE_END.split(rest[0]) if rest else []
+    residues = list("".join("".join(line.split()) for line in lines if line[:1] != ";").upper())
     identity = next(iter(header.split(maxsplit=1)), None) if with_id else None
     return Record(header.strip(), identity, residues)
 

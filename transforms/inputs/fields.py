@@ -16,7 +16,7 @@ import pyarrow as pa
 from elmo_beam.elmo.arguments import name_list
 from elmo_beam.elmo.errors import ArgumentError
 
-ENTRY = re.compile(r"(.*):([a-z]\w*(?:[\[(<].*[\])>])?)", re.DOTALL)
+ENTRY = re.compile(r"(.*?)\s*:\s*([a-z]\w*(?:\s*[\[(<].*[\])>])?)", re.DOTALL)
 LIST = re.compile(r"list<(?:\w+: ?)?(.+)>")
 TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns), ?tz=(.+)\]")
 DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), ?(-?\d+)\)")
@@ -54,7 +54,9 @@ def checked_fields(value: object) -> tuple[str, ...]:
 def parsed_field(entry: str) -> tuple[str, pa.DataType | None]:
     """An entry's name and type, None if it has none; ArgumentError if it is wrong."""
     match = ENTRY.fullmatch(entry)
-    name, kind = match.groups() if match else (entry, None)
+    name, kind = match.groups() if match else (entry, "" if ":" in entry else None)
+    if _is_type(name.rpartition(":")[2].strip()) and ":" in name:
+        raise ArgumentError(f"`keep_fields` {entry} has two types: write NAME or NAME:TYPE")
     if not name.strip() or not name.isprintable():
         raise ArgumentError(f"`keep_fields` {entry!r} has no name: write NAME or NAME:TYPE")
     try:
@@ -64,6 +66,13 @@ def parsed_field(entry: str) -> tuple[str, pa.DataType | None]:
             f"`keep_fields` {entry} has no type {kind}: use string, bool, int8 to int64, uint8 to "
             "uint64, float32, float64, timestamp[us], date32 or the like, or list<TYPE>"
         ) from None
+
+
+def _is_type(text: str) -> bool:
+    try:
+        return bool(type_named(text))
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=8)  # asked for with every block
@@ -112,6 +121,8 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.binary()
     if t.is_date(kind):
         return pa.date32()
+    if t.is_timestamp(kind) and kind.tz is not None:
+        _check_zone(kind.tz)
     if t.is_timestamp(kind) and kind.unit == "s":
         return pa.timestamp("ms", kind.tz)
     if kind == pa.time32("s"):
@@ -119,6 +130,14 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if t.is_interval(kind) or t.is_null(kind) or t.is_nested(kind) or t.is_union(kind):
         raise ValueError(f"{kind} is no type of a kept field")
     return kind
+
+
+def _check_zone(name: str) -> None:
+    """ValueError for a time zone that does not exist: whoever reads the column would find out."""
+    try:
+        pa.scalar(0, pa.timestamp("s", name)).as_py()
+    except Exception as error:  # each library of time zones raises its own
+        raise ValueError(f"no time zone {name}") from error
 
 
 def holds(kept: pa.DataType, kind: pa.DataType) -> bool:

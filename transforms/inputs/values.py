@@ -57,6 +57,8 @@ def converted(value: Any, kind: pa.DataType) -> Any:
         return _integer(_text(value), kind)
     if pa.types.is_floating(kind):
         return _float(_text(value), kind)
+    if pa.types.is_duration(kind):  # a number of units
+        return _integer(_text(value), pa.int64())
     return _cast(_text(value), kind)
 
 
@@ -88,7 +90,7 @@ def _float(text: str, kind: pa.DataType) -> float:
     if "_" in text:  # which Python would pass over
         raise ValueError("not a number")
     number = float(text)
-    if _limits(kind)[1] < abs(number) < np.inf:
+    if abs(number) > _limits(kind)[1] and "inf" not in text.lower():
         raise ValueError("out of range")
     return number
 
