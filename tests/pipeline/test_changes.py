@@ -175,7 +175,7 @@ CHANGES = {
     "--long_sentences": ("split", "reject", "split"),
     "--text_field": ("body", "text", "body"),
     "--text_column": ("body", "text", "body"),
-    "--id_field": ("key", "None", "key"),
+    "--id_field": ("key", "none", "key"),
 }
 
 

@@ -49,7 +49,7 @@ def test_it_shows_accounts_settings_columns_and_rows_and_changes_nothing(done: J
     for accounts in (r"lines +7", r"embedded +4 +\(4 rows, 26 tokens\)", r"blank +2"):
         assert re.search(rf"^ *{accounts}$", shown, re.MULTILINE), shown
     assert re.search(r"invalid_utf8 +1", shown)
-    assert re.search(r"outputs +elmo,default", shown)
+    assert re.search(r"outputs +elmo, default", shown)
     assert done.manifest()["settings"]["digest"] in shown
     columns, _, rows = shown.partition("columns\n")[2].partition("rows\n")
     for name in ("shard", "offset", "sentence", "tokens", "num_tokens", "elmo", "default"):
