@@ -89,10 +89,13 @@ def parse_planned(text: bytes | None) -> Planned | None:
 
 def recorded_plans(layout: Layout) -> list[Planned]:
     """All plans and packs that the run has, in the order of their first files."""
-    names = list_names(layout.plan)
-    texts = of_each(layout.root, lambda name: read_bytes(join(layout.plan, name)), names)
-    found = [planned for planned in map(parse_planned, texts) if planned]
+    found = _recorded(layout, list_names(layout.plan))
     return sorted(found, key=lambda planned: planned.plans[0].shard.path)
+
+
+def _recorded(layout: Layout, names: Sequence[str]) -> list[Planned]:
+    texts = of_each(layout.root, lambda name: read_bytes(join(layout.plan, name)), names)
+    return [planned for planned in map(parse_planned, texts) if planned]
 
 
 def recorded_pack(layout: Layout, stem: str) -> Pack | None:
@@ -113,15 +116,16 @@ def new_packs(paths: Sequence[str], settings: Settings) -> list[Pack]:
     format whose files stay alone, ends a pack; so does one that cannot be seen.
     """
     packs: list[list[Shard]] = [[]]
+    size = 0  # of the last pack's files
     root = next(filter(is_remote, paths), "")
     for shard in of_each(root, lambda path: _small_file(path, settings), paths):
-        size = sum(other.size for other in packs[-1])
-        if shard is None:
+        full = shard is None or size + shard.size > settings.block_size
+        if full or len(packs[-1]) == MOST_FILES:
             packs.append([])
-        elif size + shard.size > settings.block_size or len(packs[-1]) == MOST_FILES:
-            packs.append([shard])
-        else:
+            size = 0
+        if shard is not None:
             packs[-1].append(shard)
+            size += shard.size
     return [
         new_pack(pack_stem([shard.path for shard in shards]), shards, settings)
         for shards in packs
@@ -159,7 +163,9 @@ class PackSpan:
 
 def packs_by_file(layout: Layout) -> dict[str, Pack]:
     """The packs on record, by the path of each of their files."""
-    packs = (planned for planned in recorded_plans(layout) if isinstance(planned, Pack))
+    # Not `recorded_plans`: every worker asks, and most files of a run may be planned alone.
+    names = [name for name in list_names(layout.plan) if is_pack(name.removesuffix(".json"))]
+    packs = (each for each in _recorded(layout, names) if isinstance(each, Pack))
     return {plan.shard.path: pack for pack in packs for plan in pack.plans}
 
 

@@ -15,23 +15,20 @@ from elmo_beam.pipeline.job.state import RunState, plans_of, read_state
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.transforms.files.layout import Layout
-from elmo_beam.transforms.files.settings import Settings, read_settings, record_settings
+from elmo_beam.transforms.files.settings import Settings, record_settings
 from elmo_beam.transforms.files.storage import delete
 from elmo_beam.transforms.pooled_words import parts_of, write_words
 from elmo_beam.transforms.run_reader import open_run
 from elmo_beam.transforms.top_words import recorded_top_words
 
 
-def with_recorded_words(layout: Layout, settings: Settings, overwrite: bool) -> Settings:
+def with_recorded_words(layout: Layout, settings: Settings, recorded: Settings | None) -> Settings:
     """The settings with the list that the run has counted, if it has: it is counted once."""
-    if settings.top_words is None or overwrite:
+    if settings.top_words is None:
         return settings
-    try:
-        before = read_settings(layout)
-        words = before.words if before.top_words is not None else ()
-    except UserError:  # run.json is lost: the list says what the run's blocks were made with
-        words = recorded_top_words(layout)
-    return replace(settings, words=words)
+    if recorded is None:  # run.json is lost: the list says what the run's blocks were made with
+        return replace(settings, words=recorded_top_words(layout))
+    return replace(settings, words=recorded.words if recorded.top_words is not None else ())
 
 
 def with_counted_words(

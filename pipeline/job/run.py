@@ -54,7 +54,8 @@ def run_job(job: Job, stop: Stopper, status: Status) -> tuple[Layout, RunState, 
     paths = input_files(job.inputs, layout.root)
     recorded = None if job.overwrite else recorded_settings(layout)
     settings = with_field_types(resolved(job.settings), paths, recorded)
-    settings = with_recorded_words(layout, settings, job.overwrite)
+    if not job.overwrite:
+        settings = with_recorded_words(layout, settings, recorded)
     with folder_held(layout, settings, job.overwrite, complain) as check_held:
         planned = arranged(layout, paths, recorded_plans(layout), settings)
         if settings.top_words is not None and not settings.words:
@@ -111,7 +112,8 @@ def _run_pipeline(
     shards = [shard.path for shard in state.shards]
     firsts, known = first_files(shards, planned), {each.stem for each in state.plans}
     # A file with a new time but its old content keeps its blocks: they are not this session's.
-    before = state.done | read_state(layout, settings, planned).done
+    changed = [each for each in planned if each.stem not in known]
+    before = state.done | read_state(layout, settings, changed).done
     began = time.monotonic()
     progress = Progress(layout, state, [stem for stem in firsts if stem not in known], status)
 

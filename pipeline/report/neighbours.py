@@ -10,6 +10,7 @@ from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.contexts import context_columns, contexts
+from elmo_beam.pipeline.report.directions import directions
 from elmo_beam.pipeline.report.pooled import nearest_words
 from elmo_beam.transforms.run_reader import Run
 
@@ -43,9 +44,7 @@ def neighbours(run: Run, word: str) -> Iterator[str]:
     at = [i for i, tokens in enumerate(words) if word.lower() in tokens]
     if not at:
         raise UserError(f"no sentence of {run.layout.root} has the word '{word}'")
-    # All vectors share their mean; without it, angles say more about how they differ.
-    vectors = vectors - vectors.mean(axis=0)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    vectors = directions(vectors)
     what = "sentences" if output == SENTENCE_OUTPUT else "tokens"
     uses = counted(len(at), "use")
     yield f"{word}: {uses}; nearest {what} of other sentences, by cosine of {output}"

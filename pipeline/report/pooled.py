@@ -9,6 +9,7 @@ import numpy as np
 
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.wording import counted
+from elmo_beam.pipeline.report.directions import directions
 from elmo_beam.pipeline.report.svg import Point, projected, scatter
 from elmo_beam.transforms.pooled_words import read_words
 from elmo_beam.transforms.run_reader import Run
@@ -26,9 +27,7 @@ def nearest_words(run: Run, word: str, output: str) -> Iterator[str]:
     if word not in words:
         raise UserError(f"'{word}' does not occur among the words of {run.layout.root}")
     own = words.index(word)
-    # All vectors share their mean; without it, angles say more about how they differ.
-    means -= means.mean(axis=0)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    means = directions(means)
     near = means @ means[own]
     near[own] = -np.inf
     yield f"{word}: {counted(counts[own], 'use')}; nearest words, by cosine of their mean {output}"

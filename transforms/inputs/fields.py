@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import tzinfo
 from functools import lru_cache
 
 import numpy as np
@@ -122,7 +123,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if t.is_date(kind):
         return pa.date32()
     if t.is_timestamp(kind) and kind.tz is not None:
-        _check_zone(kind.tz)
+        zone_named(kind.tz)  # whoever reads the column would find that there is none
     if t.is_timestamp(kind) and kind.unit == "s":
         return pa.timestamp("ms", kind.tz)
     if kind == pa.time32("s"):
@@ -132,12 +133,13 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _check_zone(name: str) -> None:
-    """ValueError for a time zone that does not exist: whoever reads the column would find out."""
+def zone_named(name: str) -> tzinfo:
+    """Arrow's time zone as Python's; ValueError for one that this machine does not know."""
     try:
-        pa.scalar(0, pa.timestamp("s", name)).as_py()
+        zone: tzinfo = pa.scalar(0, pa.timestamp("s", name)).as_py().tzinfo
     except Exception as error:  # each library of time zones raises its own
         raise ValueError(f"no time zone {name}") from error
+    return zone
 
 
 def holds(kept: pa.DataType, kind: pa.DataType) -> bool:

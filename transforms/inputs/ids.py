@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from elmo_beam.transforms.inputs.fields import LISTS
+from elmo_beam.transforms.inputs.fields import LISTS, zone_named
 from elmo_beam.transforms.inputs.lines import Number, Rejected, identity_of, text_or_hex
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -138,10 +138,9 @@ def _zone(name: str | None) -> tzinfo | None:
     if name is None:
         return None
     try:
-        zone: tzinfo = pa.scalar(0, pa.timestamp("s", name)).as_py().tzinfo
-    except Exception:  # each library of time zones raises its own
+        return zone_named(name)
+    except ValueError:
         return timezone.utc
-    return zone
 
 
 def _time(seconds: int, digits: str) -> Identity:
