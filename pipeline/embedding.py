@@ -25,9 +25,9 @@ from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings, usual_block_size
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.inputs.fields import checked_fields
-from elmo_beam.transforms.run_reader import Run, open_run
+from elmo_beam.transforms.readers.run import Run, open_run
 from elmo_beam.transforms.settings_checks import check_command_settings
-from elmo_beam.transforms.words import checked_words
+from elmo_beam.transforms.words.finder import checked_words
 
 STOP_WITHIN = 30  # seconds; a cluster takes its time to cancel a job
 # The current folder is removed from the module path: any file there may have the name of a module.

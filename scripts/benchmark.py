@@ -122,7 +122,7 @@ def _machine() -> str:
 def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]]:
     """The first sentences of some text, tokenized, without those over MAX_TOKENS."""
     from elmo_beam.transforms.files.settings import Settings
-    from elmo_beam.transforms.text import TextReader
+    from elmo_beam.transforms.text.reader import TextReader
 
     text = jobs.text_of(files, 1000 * number, work)
     reader = TextReader(Settings(split_sentences=True))

@@ -131,7 +131,7 @@ def _encode(path: str, model: str, block_size: str, precision: str) -> None:
     from elmo_beam.transforms.corpus import sentence_blocks
     from elmo_beam.transforms.embed import sentences_of
     from elmo_beam.transforms.files.settings import Settings
-    from elmo_beam.transforms.text import TextReader
+    from elmo_beam.transforms.text.reader import TextReader
 
     claim_process()
     settings = Settings(split_sentences=True, block_size=int(block_size))

@@ -24,7 +24,7 @@ from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.plan import Plan, make_plan
 from elmo_beam.transforms.read import RawBlock
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 
 HELD_OUT_OF = 100  # one sentence in this many is not trained on
 

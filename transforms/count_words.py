@@ -14,7 +14,7 @@ from elmo_beam.transforms.packs import PackSpan
 from elmo_beam.transforms.plan import Span
 from elmo_beam.transforms.read import read_span
 from elmo_beam.transforms.steps import PlanShards
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 from elmo_beam.transforms.top_words import by_rank, token_counts, without_pool, write_top_words
 from elmo_beam.transforms.worker_errors import user_errors_marked
 

@@ -17,9 +17,9 @@ from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
 from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.occurrences import occurrence_rows
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column
-from elmo_beam.transforms.pool import pooled_rows
+from elmo_beam.transforms.words.occurrences import occurrence_rows
+from elmo_beam.transforms.words.pool import pooled_rows
 
 
 @dataclass(frozen=True)

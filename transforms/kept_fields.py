@@ -15,7 +15,7 @@ from elmo_beam.transforms.inputs.formats import field_type
 from elmo_beam.transforms.inputs.lines import Record, Rejected
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.inputs.values import converted, json_value, json_values
-from elmo_beam.transforms.text import Sentence
+from elmo_beam.transforms.text.reader import Sentence
 
 
 class KeptFields:

@@ -17,8 +17,8 @@ from elmo_beam.transforms.inputs.lines import HEAD, Record, Rejected
 from elmo_beam.transforms.kept_fields import KeptFields
 from elmo_beam.transforms.outputs.schema import sentence_schema
 from elmo_beam.transforms.read import RawBlock
-from elmo_beam.transforms.text import Sentence, TextReader
-from elmo_beam.transforms.words import Occurrences, word_finder, word_keys
+from elmo_beam.transforms.text.reader import Sentence, TextReader
+from elmo_beam.transforms.words.finder import Occurrences, word_finder, word_keys
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.outputs.formats import OUTPUT_FORMATS, output_format
-from elmo_beam.transforms.tokenizers import TOKENIZERS, check_language
-from elmo_beam.transforms.words import POOLS, WORD_CASES, WORD_KEYS, checked_words
+from elmo_beam.transforms.text.tokenizers import TOKENIZERS, check_language
+from elmo_beam.transforms.words.finder import POOLS, WORD_CASES, WORD_KEYS, checked_words
 
 NORMALIZATIONS = ("nfc", "none")
 LONG_SENTENCES = ("reject", "truncate", "split")
@@ -87,7 +87,7 @@ def check_word_settings(settings: Settings) -> None:
     if s.word_case != "exact" and not s.words and s.top_words is None:
         raise ArgumentError(f"`word_case` {s.word_case} is for a run of words: give `words` too")
     if s.words and s.words != checked_words(s.words):
-        raise ArgumentError("`words` must be normalized, each once: see transforms.words")
+        raise ArgumentError("`words` must be normalized, each once: see transforms.words.finder")
     if s.words and not s.pool and s.pad_to is not None:
         raise ArgumentError("`pad_to` is for whole sentences, and `words` takes single words")
     if s.pool is not None:

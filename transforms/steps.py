@@ -21,7 +21,7 @@ from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.packs import PackSpan, packs_by_file, plan_pack
 from elmo_beam.transforms.plan import Span, plan_shard, spans_of
 from elmo_beam.transforms.read import read_span
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 from elmo_beam.transforms.worker_errors import user_errors_marked
 from elmo_beam.transforms.worker_process import claim_worker_process
 from elmo_beam.transforms.write import write_block

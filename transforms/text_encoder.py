@@ -15,7 +15,7 @@ from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.models import local_handle
 from elmo_beam.transforms.settings_checks import check_settings
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 
 TEXTS_AT_ONCE = 2048
 

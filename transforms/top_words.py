@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import read_bytes, write_bytes
-from elmo_beam.transforms.nfc import comparable
 from elmo_beam.transforms.normalize import SentenceBlock
+from elmo_beam.transforms.text.nfc import comparable
 
 
 def without_pool(settings: Settings) -> Settings:

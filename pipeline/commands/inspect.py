@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     """Print accounts, settings, columns and rows, or the neighbours of a word."""
     from elmo_beam.pipeline.report.neighbours import neighbours
     from elmo_beam.pipeline.report.overview import overview
-    from elmo_beam.transforms.run_reader import open_run
+    from elmo_beam.transforms.readers.run import open_run
 
     opened = open_run(args.output, allow_incomplete=True)
     shown = overview(opened, args.rows) if args.word is None else neighbours(opened, args.word)

@@ -32,7 +32,7 @@ from elmo_beam.transforms.files.storage import new_file, write_bytes
 from elmo_beam.transforms.inputs.lines import LIMIT_LINE
 from elmo_beam.transforms.inputs.magic import check_text
 from elmo_beam.transforms.inputs.shards import Damaged
-from elmo_beam.transforms.run_reader import open_run
+from elmo_beam.transforms.readers.run import open_run
 
 INDEX = "sentence_to_index"
 ANY_LENGTH = 1 << 30  # tokens: AllenNLP refuses no sentence for its length

@@ -16,8 +16,8 @@ from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.work_folder import work_folder
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.storage import new_file
-from elmo_beam.transforms.pooled_words import read_words
-from elmo_beam.transforms.run_reader import Run, open_run
+from elmo_beam.transforms.readers.pooled_words import read_words
+from elmo_beam.transforms.readers.run import Run, open_run
 
 
 def export(folder: str, output: str, form: str, vectors: str | None) -> str:

@@ -18,11 +18,11 @@ from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.inputs.shards import Damaged, Unread
 from elmo_beam.transforms.normalize import SentenceBlock
-from elmo_beam.transforms.occurrences import sentence_columns
 from elmo_beam.transforms.outputs.formats import output_format
 from elmo_beam.transforms.packs import joined, new_packs
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 from elmo_beam.transforms.top_words import most_frequent, token_counts, without_pool
+from elmo_beam.transforms.words.occurrences import sentence_columns
 
 PERCENTILES = (50, 90, 99, 99.9, 100)
 DTYPE_BYTES = {"float32": 4, "float16": 2}

@@ -16,8 +16,8 @@ from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.storage import exists, local_copy
-from elmo_beam.transforms.pooled_words import merged, parts_of
-from elmo_beam.transforms.run_reader import open_run
+from elmo_beam.transforms.readers.pooled_words import merged, parts_of
+from elmo_beam.transforms.readers.run import open_run
 
 
 def word_complaints(layout: Layout, state: RunState) -> Iterator[str]:

@@ -17,8 +17,8 @@ from elmo_beam.pipeline.terminal.stopping import Stopper
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings, record_settings
 from elmo_beam.transforms.files.storage import delete
-from elmo_beam.transforms.pooled_words import parts_of, write_words
-from elmo_beam.transforms.run_reader import open_run
+from elmo_beam.transforms.readers.pooled_words import parts_of, write_words
+from elmo_beam.transforms.readers.run import open_run
 from elmo_beam.transforms.top_words import recorded_top_words
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from elmo_beam.transforms.run_reader import Run
+from elmo_beam.transforms.readers.run import Run
 
 
 def context_columns(run: Run) -> list[str]:

@@ -12,7 +12,7 @@ from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.contexts import context_columns, contexts
 from elmo_beam.pipeline.report.directions import directions
 from elmo_beam.pipeline.report.pooled import nearest_words
-from elmo_beam.transforms.run_reader import Run
+from elmo_beam.transforms.readers.run import Run
 
 MOST_VECTORS = 100_000  # compared with a word: those of the first parts, if there are more
 CONTEXTS = 8  # of the word shown

@@ -12,8 +12,8 @@ from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import read_state
 from elmo_beam.pipeline.job.summary import summary
 from elmo_beam.transforms.files.settings import Settings
-from elmo_beam.transforms.pooled_words import read_words
-from elmo_beam.transforms.run_reader import Run
+from elmo_beam.transforms.readers.pooled_words import read_words
+from elmo_beam.transforms.readers.run import Run
 
 MOST = 20  # words of a list shown
 

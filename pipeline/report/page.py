@@ -18,7 +18,7 @@ from elmo_beam.pipeline.report.svg import COLOURS, histogram
 from elmo_beam.pipeline.report.word_map import word_map
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.storage import join, list_names, read_bytes, write_bytes
-from elmo_beam.transforms.run_reader import Run, open_run
+from elmo_beam.transforms.readers.run import Run, open_run
 
 BARS = 32  # of the histogram, at most
 MOST = 20  # words of a list shown

@@ -11,8 +11,8 @@ from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.directions import directions
 from elmo_beam.pipeline.report.svg import Point, projected, scatter
-from elmo_beam.transforms.pooled_words import read_words
-from elmo_beam.transforms.run_reader import Run
+from elmo_beam.transforms.readers.pooled_words import read_words
+from elmo_beam.transforms.readers.run import Run
 
 NEAREST = 10  # words shown
 MAPPED = 40  # words, at most

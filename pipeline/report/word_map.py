@@ -15,7 +15,7 @@ from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.contexts import context_columns, contexts
 from elmo_beam.pipeline.report.pooled import pooled_map
 from elmo_beam.pipeline.report.svg import Point, projected, scatter
-from elmo_beam.transforms.run_reader import Run
+from elmo_beam.transforms.readers.run import Run
 
 WORDS, USES = 12, 30  # at most: words, and uses of each
 LETTERS, FEWEST = 4, 8  # at least: a word's letters, and its uses

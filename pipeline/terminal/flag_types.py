@@ -13,7 +13,7 @@ from elmo_beam.elmo.arguments import plain_path
 from elmo_beam.elmo.errors import ArgumentError, cause_of
 from elmo_beam.elmo.model.outputs import check_output_names
 from elmo_beam.pipeline.terminal.console import say
-from elmo_beam.transforms.words import checked_words
+from elmo_beam.transforms.words.finder import checked_words
 
 SEPARATOR = re.compile(r",(?![^\[(<]*[\])>])")
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -28,8 +28,8 @@ from elmo_beam.transforms.settings_checks import (
     check_command_settings,
     check_text_settings,
 )
-from elmo_beam.transforms.tokenizers import TOKENIZERS
-from elmo_beam.transforms.words import POOLS, WORD_CASES, WORD_KEYS
+from elmo_beam.transforms.text.tokenizers import TOKENIZERS
+from elmo_beam.transforms.words.finder import POOLS, WORD_CASES, WORD_KEYS
 
 DEFAULTS = Settings()
 TEXT_FLAGS = (

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from elmo_beam.transforms.inference import ElmoEmbeddings as ElmoEmbeddings
     from elmo_beam.transforms.inference import ElmoTexts as ElmoTexts
     from elmo_beam.transforms.outputs.tfrecord import parse_tfrecord as parse_tfrecord
-    from elmo_beam.transforms.pooled_words import pooled_words as pooled_words
-    from elmo_beam.transforms.run_reader import Run as Run
-    from elmo_beam.transforms.run_reader import open_run as open_run
-    from elmo_beam.transforms.run_reader import tf_dataset as tf_dataset
-    from elmo_beam.transforms.run_reader import torch_dataset as torch_dataset
+    from elmo_beam.transforms.readers.pooled_words import pooled_words as pooled_words
+    from elmo_beam.transforms.readers.run import Run as Run
+    from elmo_beam.transforms.readers.run import open_run as open_run
+    from elmo_beam.transforms.readers.run import tf_dataset as tf_dataset
+    from elmo_beam.transforms.readers.run import torch_dataset as torch_dataset
+    from elmo_beam.transforms.readers.word_vectors import save_word_vectors as save_word_vectors
+    from elmo_beam.transforms.readers.word_vectors import word_vectors as word_vectors
     from elmo_beam.transforms.text_encoder import TextEncoder as TextEncoder
-    from elmo_beam.transforms.word_vectors import save_word_vectors as save_word_vectors
-    from elmo_beam.transforms.word_vectors import word_vectors as word_vectors
 
 __version__ = "0.1.0"
 
@@ -47,22 +47,22 @@ _HOME = {
     "ElmoTexts": "transforms.inference",
     "EmbedShards": "transforms.embed_shards",
     "IncompleteRun": "pipeline.embedding",
-    "Run": "transforms.run_reader",
+    "Run": "transforms.readers.run",
     "Settings": "transforms.files.settings",
     "TextEncoder": "transforms.text_encoder",
     "UserError": "elmo.errors",
     "embed": "pipeline.embedding",
     "joined_tokens": "elmo.preparation",
     "load_encoder": "elmo.formats.handles",
-    "open_run": "transforms.run_reader",
+    "open_run": "transforms.readers.run",
     "padded_tokens": "elmo.preparation",
     "parse_tfrecord": "transforms.outputs.tfrecord",
-    "pooled_words": "transforms.pooled_words",
-    "save_word_vectors": "transforms.word_vectors",
+    "pooled_words": "transforms.readers.pooled_words",
+    "save_word_vectors": "transforms.readers.word_vectors",
     "sentence_length": "elmo.preparation",
-    "tf_dataset": "transforms.run_reader",
-    "torch_dataset": "transforms.run_reader",
-    "word_vectors": "transforms.word_vectors",
+    "tf_dataset": "transforms.readers.run",
+    "torch_dataset": "transforms.readers.run",
+    "word_vectors": "transforms.readers.word_vectors",
 }
 
 __all__ = [

@@ -33,7 +33,7 @@ from elmo_beam.transforms.normalize import SentenceBlock, normalize_block
 from elmo_beam.transforms.outputs.schema import part_schema, vector_column
 from elmo_beam.transforms.plan import Plan, make_plan
 from elmo_beam.transforms.read import RawBlock
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 from tests.helpers.oracle import random_weights
 
 TINY = ModelOptions(

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.transforms import pool
 from elmo_beam.transforms.embed import embed_block
 from elmo_beam.transforms.outputs.schema import part_schema
 from elmo_beam.transforms.settings_checks import check_settings
+from elmo_beam.transforms.words import pool
 from tests.helpers.blocks import (
     TINY,
     make_settings,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sacremoses import MosesTokenizer
 
 from elmo_beam.transforms.inputs.lines import Rejected
-from elmo_beam.transforms.text import Sentence, TextReader, normalize_nfc
-from elmo_beam.transforms.tokenizers import check_language
+from elmo_beam.transforms.text.reader import Sentence, TextReader, normalize_nfc
+from elmo_beam.transforms.text.tokenizers import check_language
 from tests.helpers.blocks import LIMIT, make_settings
 from tests.helpers.refusal import refused
 

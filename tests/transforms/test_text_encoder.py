@@ -11,7 +11,7 @@ import pytest
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms import text_encoder
 from elmo_beam.transforms.inference import ElmoTexts
-from elmo_beam.transforms.text import TextReader
+from elmo_beam.transforms.text.reader import TextReader
 from elmo_beam.transforms.text_encoder import TextEncoder
 from tests.helpers.blocks import make_settings, tiny_model
 from tests.helpers.encoders import shared

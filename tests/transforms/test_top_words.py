@@ -25,7 +25,7 @@ from elmo_beam.transforms.top_words import (
     token_counts,
     write_top_words,
 )
-from elmo_beam.transforms.words import WordFinder, checked_words
+from elmo_beam.transforms.words.finder import WordFinder, checked_words
 from tests.helpers.blocks import (
     local_pipeline,
     make_settings,

@@ -15,7 +15,7 @@ from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import ArgumentError
 from elmo_beam.transforms.embed import embed_block
 from elmo_beam.transforms.outputs.schema import part_schema
-from elmo_beam.transforms.words import Occurrence, WordFinder, checked_words
+from elmo_beam.transforms.words.finder import Occurrence, WordFinder, checked_words
 from tests.helpers.blocks import make_settings, model_settings, normalized, raw_block, tiny_model
 from tests.helpers.refusal import refused
 

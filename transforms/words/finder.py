@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from elmo_beam.elmo.arguments import string_list
 from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.transforms.nfc import comparable, normalize_nfc
+from elmo_beam.transforms.text.nfc import comparable, normalize_nfc
 
 WORD_CASES = ("exact", "fold")
 WORD_KEYS = ("form", "lemma", "form/upos", "lemma/upos")

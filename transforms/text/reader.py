@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from elmo_beam.transforms.files.settings import MAX_TOKENS, Settings
 from elmo_beam.transforms.inputs.lines import Record, Rejected
-from elmo_beam.transforms.nfc import normalize_nfc
-from elmo_beam.transforms.tokenizers import TOKENIZERS
+from elmo_beam.transforms.text.nfc import normalize_nfc
+from elmo_beam.transforms.text.tokenizers import TOKENIZERS
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.outputs.schema import one_vector_column, part_schema
-from elmo_beam.transforms.words import Occurrences
+from elmo_beam.transforms.words.finder import Occurrences
 
 
 @dataclass(frozen=True)

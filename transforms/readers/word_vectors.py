@@ -9,7 +9,7 @@ import numpy as np
 from elmo_beam.elmo.arguments import path_text
 from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
 from elmo_beam.elmo.formats.handles import StrPath
-from elmo_beam.transforms.run_reader import Run
+from elmo_beam.transforms.readers.run import Run
 
 
 def word_vectors(run: Run, output: str) -> dict[str, np.ndarray]:

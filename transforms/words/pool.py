@@ -12,9 +12,9 @@ from elmo_beam.elmo.model.outputs import output_dim
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
-from elmo_beam.transforms.occurrences import occurrences_of
 from elmo_beam.transforms.outputs.schema import one_vector_column, part_schema
-from elmo_beam.transforms.words import Occurrences
+from elmo_beam.transforms.words.finder import Occurrences
+from elmo_beam.transforms.words.occurrences import occurrences_of
 
 AT_ONCE = 4096  # occurrences whose vectors are in float64
 ZEROS = bytes(1 << 20)

@@ -13,8 +13,8 @@ from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.transforms.files.storage import exists, local_copy, new_file
 from elmo_beam.transforms.outputs.parquet import parquet_writer
 from elmo_beam.transforms.outputs.schema import one_vector_column, words_schema
-from elmo_beam.transforms.pool import zeros_on_disk
-from elmo_beam.transforms.run_reader import Run, damage_explained
+from elmo_beam.transforms.readers.run import Run, damage_explained
+from elmo_beam.transforms.words.pool import zeros_on_disk
 
 CHUNK_BYTES = 32 << 20  # of the rows that are in memory at once
 PARTS = b"elmo_beam_parts"  # in the file's metadata: of which parts it is

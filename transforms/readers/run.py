@@ -21,7 +21,10 @@ from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
 from elmo_beam.transforms.inputs.fields import kept_fields
-from elmo_beam.transforms.labels import (
+from elmo_beam.transforms.outputs.formats import output_format
+from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
+from elmo_beam.transforms.packs import Planned, recorded_plans
+from elmo_beam.transforms.readers.labels import (
     Labels,
     check_field_is_label,
     check_labels_argument,
@@ -29,9 +32,6 @@ from elmo_beam.transforms.labels import (
     label_spec,
     labels_of,
 )
-from elmo_beam.transforms.outputs.formats import output_format
-from elmo_beam.transforms.outputs.schema import has_one_vector, part_schema
-from elmo_beam.transforms.packs import Planned, recorded_plans
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""A finished run, read: its vectors, its labels, its words."""

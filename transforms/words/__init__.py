@@ -1,0 +1,1 @@
+"""The occurrences of a list of words, and what a run keeps of them."""
