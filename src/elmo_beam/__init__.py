@@ -8,6 +8,7 @@
 Everything in `__all__` is imported when it is first used: TensorFlow, Beam and Arrow take seconds.
 """
 
+import sys
 from importlib import import_module
 
 # Type checkers know this name. It is not imported from `typing`, which takes a while, and which a
@@ -90,6 +91,9 @@ __all__ = [
     "torch_dataset",
     "word_vectors",
 ]
+
+if "IPython" in sys.modules:  # a notebook may use Beam before anything of this package
+    import_module("elmo_beam.transforms.beam_in_ipython")
 
 
 def __getattr__(name: str) -> object:
