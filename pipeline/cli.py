@@ -15,8 +15,9 @@ from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of, memory_err
 from elmo_beam.elmo.process import claim_process
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.terminal.command import Command
+from elmo_beam.pipeline.terminal.config import config_values
 from elmo_beam.pipeline.terminal.console import complain, lost_output, prepare
-from elmo_beam.pipeline.terminal.flag_types import Parser, nearest
+from elmo_beam.pipeline.terminal.flag_types import Parser, nearest, underscored
 from elmo_beam.pipeline.terminal.stopping import Stopper, leave
 
 
@@ -47,9 +48,15 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
     parser, parsers = _parsers()
     name = ""
     try:
+        if not argv:
+            parser.print_help()
+            return 0
         args, rest = parser.parse_known_args(argv)
         name = args.command
+        if getattr(args, "config", None):
+            args, rest = _with_config(args, argv, parser, parsers[name])
         command: Command = args.chosen
+        rest = [underscored(flag) for flag in rest]
         if rest:
             _check_beam_flags(rest, command, parsers[name])
         args.beam_flags = rest
@@ -71,6 +78,18 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
         return int(end.code or 0)
 
 
+def _with_config(
+    args: argparse.Namespace, argv: list[str], parser: Parser, of_command: Parser
+) -> tuple[argparse.Namespace, list[str]]:
+    """The arguments with the values of --config, where the command line gives none."""
+    values = config_values(args.config, of_command)
+    inputs = values.pop("inputs", [])  # --input adds to what there is
+    of_command.set_defaults(**values)
+    args, rest = parser.parse_known_args(argv)
+    args.inputs = args.inputs or inputs
+    return args, rest
+
+
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of the whole command line, and that of each command."""
     parser = Parser(prog="elmo-beam", description="Turn text shards into ELMo vectors.")
@@ -80,7 +99,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     for name, module in COMMANDS.items():
         command: Command = import_module(module).COMMAND
         parsers[name] = commands.add_parser(
-            name, help=command.summary, description=command.description, epilog=command.epilog
+            name, help=command.summary, description=command.description, epilog=command.epilog()
         )
         command.add_flags(parsers[name])
         parsers[name].set_defaults(chosen=command)
@@ -123,6 +142,5 @@ def _with_flags(message: str, parsers: Sequence[Parser]) -> str:
     return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
 
 
-def _flags_by_name(parser: argparse.ArgumentParser) -> dict[str, str]:
-    actions = (action for action in parser._actions if action.option_strings)
-    return {action.dest: action.option_strings[-1] for action in actions}
+def _flags_by_name(parser: Parser) -> dict[str, str]:
+    return {action.dest: flag for flag, action in parser.flags().items()}

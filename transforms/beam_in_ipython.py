@@ -8,14 +8,13 @@ is no interactive runner to label steps for, and they keep their labels.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 from wrapt import when_imported
 
 
 @when_imported("apache_beam.pipeline")
-def keep_labels_if_not_interactive(pipeline: ModuleType) -> None:
+def keep_labels_if_not_interactive(pipeline: Any) -> None:
     """Let steps keep their labels where Beam's interactive runner cannot be imported."""
     alter_label = pipeline.alter_label_if_ipython
 

@@ -13,6 +13,7 @@ from apache_beam.transforms.window import GlobalWindows
 from elmo_beam.elmo.encoder.passes import SentenceEncoder
 from elmo_beam.elmo.formats.handles import load_sentence_encoder
 from elmo_beam.transforms.accounts import Accounts
+from elmo_beam.transforms.activity import WatchedEncoder, finished, loading
 from elmo_beam.transforms.embed import EmbeddedBlock, embed_block
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.settings import Settings
@@ -86,7 +87,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
         """The run's model; WorkerError if it is not the one that the command saw."""
         claim_worker_process()
         s = self._settings
-        with user_errors_marked():
+        with user_errors_marked(), loading():
             return load_sentence_encoder(
                 local_handle(s.model),
                 s.encoder,
@@ -106,7 +107,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
         """One block in, one block out."""
         assert isinstance(batch, SentenceBlock)
         with user_errors_marked():
-            return [embed_block(batch, model, self._settings)]
+            return [embed_block(batch, WatchedEncoder(model, batch), self._settings)]
 
     def get_num_bytes(self, batch: Sequence[SentenceBlock] | SentenceBlock) -> int:
         """Bytes of the sentences; Beam would pickle them to find out."""
@@ -141,11 +142,16 @@ class WriteBlocks(beam.DoFn):
     def process(self, embedded: EmbeddedBlock) -> Iterator[Accounts]:
         if self._written is not None:  # so at most one block waits to be written
             yield self._result(self._written)
-        self._written = self._thread.submit(write_block, self._layout, self._settings, embedded)
+        self._written = self._thread.submit(self._write, embedded)
 
     def finish_bundle(self) -> Iterator[Any]:
         if self._written is not None:
             yield GlobalWindows.windowed_value(self._result(self._written))
+
+    def _write(self, embedded: EmbeddedBlock) -> Accounts:
+        accounts = write_block(self._layout, self._settings, embedded)
+        finished(embedded.block)
+        return accounts
 
     @staticmethod
     def _result(written: Future[Accounts]) -> Accounts:

@@ -7,6 +7,7 @@ import argparse
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import say
 from elmo_beam.pipeline.terminal.flag_types import count, path
+from elmo_beam.pipeline.terminal.flags import add_quiet
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.pipeline.terminal.stopping import Stopper
 
@@ -39,6 +40,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--forget-sentences", action="store_true", help="do not write sentence_to_index"
     )
+    add_quiet(parser)
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
@@ -61,6 +63,15 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="do what AllenNLP's elmo command did, with its flags and its HDF5 file",
     description="Embed tokenized sentences, one per line, into one HDF5 file as AllenNLP wrote it.",
+    examples=(
+        ("all three layers", "elmo-beam elmo sentences.txt vectors.hdf5 --all"),
+        ("their mean", "elmo-beam elmo sentences.txt vectors.hdf5 --average"),
+        (
+            "with weights as AllenNLP published them",
+            "elmo-beam elmo sentences.txt vectors.hdf5 --top --options-file options.json "
+            "--weight-file weights.hdf5",
+        ),
+    ),
     add_flags=add_flags,
     run=run,
     beam_flags=False,

@@ -6,7 +6,8 @@ import argparse
 
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import complain, say
-from elmo_beam.pipeline.terminal.flags import add_files, add_settings, required, settings_of
+from elmo_beam.pipeline.terminal.flags import add_files, add_quiet, required
+from elmo_beam.pipeline.terminal.run_flags import add_settings, settings_of
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.pipeline.terminal.stopping import Stopper
 
@@ -16,6 +17,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
     add_settings(parser)
     parser.add_argument("--overwrite", action="store_true", help="start over in --output")
+    add_quiet(parser)
+    parser.add_argument(
+        "--verbose", action="store_true", help="also say what sharing and the cache have saved"
+    )
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
@@ -32,7 +37,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     flags = tuple(args.beam_flags)
     job = Job(tuple(args.inputs), args.output, settings, args.overwrite, flags)
     layout, state, session = run_job(job, stop, StatusLine())
-    say(*summary(layout, state, session))
+    say(*summary(layout, state, session, args.verbose))
     lines = problems(state)
     for line in lines:
         complain(line)
@@ -42,7 +47,22 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="embed text shards; the same command continues a run",
     description="Embed text shards. Run again, the same command continues where it stopped.",
+    note="Any other flag goes to Beam: --runner FlinkRunner --flink_master HOST:PORT …",
+    examples=(
+        (
+            "compressed text, a sentence per row",
+            "elmo-beam embed --input 'shards/*.txt.gz' --split_sentences --output vectors",
+        ),
+        (
+            "one vector per document of JSON Lines, with its label",
+            "elmo-beam embed --input reviews.jsonl --outputs default --keep_fields label:int64 "
+            "--output reviews",
+        ),
+        (
+            "only the uses of some words",
+            "elmo-beam embed --input 'books/*.txt' --words words.txt --output uses",
+        ),
+    ),
     add_flags=add_flags,
     run=run,
-    epilog="Any other flag goes to Beam: --runner FlinkRunner --flink_master HOST:PORT …",
 )

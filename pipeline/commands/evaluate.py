@@ -16,6 +16,7 @@ from elmo_beam.pipeline.terminal.flags import (
     DEFAULTS,
     add_inputs,
     add_precision,
+    add_quiet,
     add_text,
     add_trust_model,
     text_settings_of,
@@ -48,6 +49,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--sentences", type=count, metavar="N", help="fit on the first N of --conllu_train only"
     )
     add_text(parser)
+    add_quiet(parser)
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
@@ -115,6 +117,20 @@ COMMAND = Command(
     summary="measure a model: perplexity on text, a part-of-speech probe of each layer",
     description="Measure a model: its perplexity on text (--input), and how well a linear "
     "classifier predicts parts of speech from each of its layers (--conllu_train, --conllu_test).",
+    examples=(
+        (
+            "perplexity on text",
+            "elmo-beam evaluate --model model --input held-out.txt",
+        ),
+        (
+            "parts of speech from each layer",
+            "elmo-beam evaluate --conllu_train train.conllu --conllu_test test.conllu",
+        ),
+        (
+            "the figures as JSON",
+            "elmo-beam evaluate --model model --input held-out.txt --output figures.json",
+        ),
+    ),
     add_flags=add_flags,
     run=run,
 )

@@ -44,6 +44,20 @@ COMMAND = Command(
     summary="write a pooled run's words as word2vec or GloVe text",
     description="Write the mean vector of each word of a pooled run (embed --pool word), one a "
     "line, as word2vec or GloVe text.",
+    examples=(
+        (
+            "word2vec text, which gensim's KeyedVectors load",
+            "elmo-beam export words --output vectors.txt",
+        ),
+        (
+            "GloVe text, for AllenNLP and others",
+            "elmo-beam export words --output vectors.txt --format glove",
+        ),
+        (
+            "of another output than the first",
+            "elmo-beam export words --output vectors.txt --vectors lstm_outputs1",
+        ),
+    ),
     add_flags=add_flags,
     run=run,
 )

@@ -40,6 +40,11 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="show a run's accounts and rows",
     description="Show a run's accounts, settings, columns and rows, or a word and its neighbours.",
+    examples=(
+        ("accounts, settings and the first rows", "elmo-beam inspect vectors"),
+        ("a word's uses and their neighbours", "elmo-beam inspect vectors --word bank"),
+        ("more rows", "elmo-beam inspect vectors --rows 20"),
+    ),
     add_flags=add_flags,
     run=run,
 )

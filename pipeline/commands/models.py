@@ -35,6 +35,11 @@ COMMAND = Command(
     summary="say what a model is",
     description="Say what a model handle names: format, shape, size, vocabulary and digest; or, "
     "of a folder that is not a model, what it looks like.",
+    examples=(
+        ("the model inside", "elmo-beam models default"),
+        ("a TF-Hub module", "elmo-beam models https://tfhub.dev/google/elmo/3"),
+        ("an archive of ELMoForManyLangs", "elmo-beam models german.zip"),
+    ),
     add_flags=add_flags,
     run=run,
 )

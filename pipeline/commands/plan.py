@@ -8,7 +8,8 @@ from dataclasses import replace
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import complain, say
 from elmo_beam.pipeline.terminal.flag_types import number
-from elmo_beam.pipeline.terminal.flags import add_files, add_settings, required, settings_of
+from elmo_beam.pipeline.terminal.flags import add_files, required
+from elmo_beam.pipeline.terminal.run_flags import add_settings, settings_of
 from elmo_beam.pipeline.terminal.stopping import Stopper
 
 
@@ -17,7 +18,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
     add_settings(parser)
     # Accepted and ignored, so that a command line of `embed` need not be edited.
-    parser.add_argument("--overwrite", action="store_true", help=argparse.SUPPRESS)
+    for flag in ("--overwrite", "--quiet", "--verbose"):
+        parser.add_argument(flag, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "--rate", type=number, metavar="N", help="tokens per second, to say how long it would take"
     )
@@ -47,6 +49,20 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="estimate a run without embedding",
     description="Read and tokenize the input, and estimate what embed with these flags would do.",
+    examples=(
+        (
+            "what a run would do",
+            "elmo-beam plan --input 'shards/*.txt.gz' --split_sentences",
+        ),
+        (
+            "how long it would take at 15,000 tokens per second",
+            "elmo-beam plan --input 'shards/*.txt.gz' --rate 15000",
+        ),
+        (
+            "which words of a list occur",
+            "elmo-beam plan --input 'books/*.txt' --words words.txt",
+        ),
+    ),
     add_flags=add_flags,
     run=run,
 )

@@ -21,6 +21,11 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="write a run as one page of HTML, DIR/report.html",
     description="Write DIR/report.html: accounts, sentence lengths, a map of words, rejects.",
+    examples=(
+        ("write vectors/report.html", "elmo-beam report vectors"),
+        ("and look at it", "elmo-beam report vectors && xdg-open vectors/report.html"),
+        ("of a run in a bucket", "elmo-beam report s3://bucket/vectors"),
+    ),
     add_flags=add_run,
     run=run,
 )

@@ -9,6 +9,7 @@ from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.flag_types import number, path
 from elmo_beam.pipeline.terminal.flags import (
     add_files,
+    add_quiet,
     add_text,
     add_trust_model,
     required,
@@ -34,6 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--init_from", type=path, metavar="HANDLE", help="start from the weights of this model"
     )
     add_trust_model(parser)
+    add_quiet(parser)
     parser.add_argument(
         "--epochs",
         type=number,
@@ -70,6 +72,21 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="train a biLM on text shards; the same command continues",
     description="Train a biLM. Run again, the same command continues from its checkpoint.",
+    examples=(
+        (
+            "a model of the default model's shape",
+            "elmo-beam train --input 'shards/*.txt.gz' --output model",
+        ),
+        (
+            "of another shape, for two epochs",
+            "elmo-beam train --input 'shards/*.txt.gz' --options options.json --epochs 2 "
+            "--output model",
+        ),
+        (
+            "a published model, trained further on other text",
+            "elmo-beam train --input 'medical/*.txt' --init_from elmo.hdf5 --output medical-model",
+        ),
+    ),
     add_flags=add_flags,
     run=run,
 )

@@ -24,6 +24,11 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 COMMAND = Command(
     summary="re-read everything that a run wrote, and check it",
     description="Re-read everything that a run wrote, and check it against its accounts.",
+    examples=(
+        ("a run on this machine", "elmo-beam verify vectors"),
+        ("a run in a bucket", "elmo-beam verify gs://bucket/vectors"),
+        ("before its input is deleted", "elmo-beam verify vectors && rm -r shards"),
+    ),
     add_flags=add_run,
     run=run,
 )

@@ -41,6 +41,7 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
             "token_cache_misses": state.work("misses"),
             "session_seconds": round(session.seconds, 1),
             "session_tokens": session.tokens,
+            "start_up_seconds": session.start_up and round(session.start_up, 1),
             "model_load_seconds": session.model_load,
             "peak_memory_bytes": session.peak_memory,
         },

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from elmo_beam.elmo.wording import counted, duration
+from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.state import RunState
-from elmo_beam.pipeline.terminal.status_line import Status
+from elmo_beam.pipeline.terminal.status_line import Pace, Status
 from elmo_beam.transforms.accounts import Accounts, read_accounts
+from elmo_beam.transforms.activity import ACTIVITY
 from elmo_beam.transforms.files.layout import Layout
 from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.storage import list_names, read_bytes
@@ -28,9 +29,8 @@ class Progress:
         self._seen = {name.removesuffix(".json") for name in list_names(layout.blocks)}
         self._lines = state.total("lines")
         self._planned = [_sizes(planned) for planned in state.plans]
-        self._at_start = self._lines
         self._tokens = 0
-        self._first: float | None = None
+        self._share, self._pace = 0.0, Pace()
         self._status = status
         self.blocks = len(state.done)
         self.interval = 15.0 if is_remote(layout.root) else 0.5
@@ -57,9 +57,12 @@ class Progress:
     def update(self) -> None:
         """Look again, and show how far the run is."""
         self.look()
+        begun = [of for stem, of in ACTIVITY.blocks.copy().items() if stem not in self._seen]
+        self._pace.note(self._tokens + sum(tokens for _, tokens in begun), time.monotonic())
         lines = sum(lines for _, _, lines in self._planned)
-        share = self._lines / lines if lines and not self._unplanned else 0.0
-        self._status.show(share, self.line())
+        done = self._lines + sum(lines for lines, _ in begun)
+        self._share = max(self._share, done / lines) if lines and not self._unplanned else 0.0
+        self._status.show(self._share, self.line())
 
     def stopped(self) -> str:
         """What to print when the command is stopped here."""
@@ -69,19 +72,14 @@ class Progress:
         return f"stopped while planning ({self.line()}); the same command continues"
 
     def line(self) -> str:
-        """`120 of 660 blocks, 14,210 tokens/s, 6 min left`."""
+        """`120 of 660 blocks, 14,210 tokens/s`."""
         planned = sum(files for files, _, _ in self._planned)
         if self._unplanned:
             return f"planned {planned} of {counted(self._files, 'file')}"
         text = self._blocks_done()
-        seconds = time.monotonic() - (self._first or time.monotonic())
-        lines = sum(lines for _, _, lines in self._planned)
-        made = self._lines - self._at_start
-        if seconds > 0 and made > 0 and self._first_lines < made:
-            rate = (self._tokens - self._first_tokens) / seconds
-            left = (lines - self._lines) * seconds / (made - self._first_lines)
-            text += f", {rate:,.0f} tokens/s, {duration(left)} left"
-        return text
+        if self._pace.rate:
+            text += f", {self._pace.rate:,.0f} tokens/s"
+        return text + (", loading the model" if ACTIVITY.loading else "")
 
     def _blocks_done(self) -> str:
         return f"{self.blocks:,} of {counted(self.planned_blocks, 'block')}"
@@ -90,10 +88,6 @@ class Progress:
         self.blocks += 1
         self._lines += accounts.total("lines")
         self._tokens += accounts.total("tokens")
-        if self._first is None:  # the first block waits for the model, so it does not count
-            self._first = time.monotonic()
-            self._first_lines = self._lines - self._at_start
-            self._first_tokens = self._tokens
 
 
 def _sizes(planned: Planned) -> tuple[int, int, int]:

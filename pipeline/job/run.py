@@ -31,6 +31,7 @@ from elmo_beam.pipeline.terminal.console import complain
 from elmo_beam.pipeline.terminal.inputs import input_files
 from elmo_beam.pipeline.terminal.status_line import Status
 from elmo_beam.pipeline.terminal.stopping import Stopper
+from elmo_beam.transforms.activity import ACTIVITY
 from elmo_beam.transforms.files.layout import Layout, layout_of
 from elmo_beam.transforms.files.remote import check_output
 from elmo_beam.transforms.files.settings import Settings, recorded_settings
@@ -122,14 +123,16 @@ def _run_pipeline(
 
     paths = list(firsts.values())
     result, local = run_transform(make, paths, layout, job, progress, stop, status)
+    seconds, loaded = time.monotonic() - began, ACTIVITY.loaded or 0.0
     after = read_state(layout, settings, plans_of(layout, shards), shards)
     session = Session(
-        seconds=time.monotonic() - began,
+        seconds=seconds,
         tokens=sum(
             accounts.total("tokens")
             for stem, accounts in after.done.items()
             if before.get(stem) != accounts
         ),
+        start_up=loaded - began if loaded > began else None,
         model_load=_model_load(result),
         peak_memory=peak_memory() if local else 0,
     )

@@ -13,13 +13,16 @@ KILOBYTE = 1 if sys.platform == "darwin" else 1024  # the unit in which the syst
 
 @dataclass(frozen=True)
 class Session:
-    """seconds: in all. tokens: embedded. model_load: seconds to load a model, if known.
+    """The figures of one command's work.
 
-    peak_memory: bytes, of the largest process of this machine; 0 if the work was done elsewhere.
+    seconds: in all. tokens: embedded. start_up: seconds before the first of them, with planning and
+    loading the model, if known. model_load: seconds to load a model, if known. peak_memory: bytes,
+    of the largest process of this machine; 0 if the work was done elsewhere.
     """
 
     seconds: float = 0.0
     tokens: int = 0
+    start_up: float | None = None
     model_load: float | None = None
     peak_memory: int = 0
 

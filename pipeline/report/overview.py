@@ -21,7 +21,7 @@ MOST = 20  # words of a list shown
 def overview(run: Run, rows: int) -> Iterator[str]:
     """The lines to show."""
     state = read_state(run.layout, run.settings, run.plans)
-    yield from summary(run.layout, state, Session())
+    yield from summary(run.layout, state, Session(), verbose=False)
     yield from (f"  ! {line}" for line in problems(state))
     yield from _settings(run.settings)
     yield from _schema_and_rows(run, rows)

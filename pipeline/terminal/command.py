@@ -16,12 +16,18 @@ class Command:
     summary: its line in the list of commands. add_flags: declares its flags. run: takes their
     values, and the flags that are Beam's as `beam_flags`; gives the exit code, or raises UserError.
     It imports what is slow to import, so that --help and wrong flags are answered at once.
-    beam_flags: whether it takes any.
+    examples: command lines, each under what it does. beam_flags: whether it takes any.
     """
 
     summary: str
     description: str
     add_flags: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Stopper], int]
-    epilog: str | None = None
+    examples: tuple[tuple[str, str], ...]
+    note: str = ""
     beam_flags: bool = True
+
+    def epilog(self) -> str:
+        """What stands under the flags in --help."""
+        lines = [f"  {what}:\n    {line}" for what, line in self.examples]
+        return "\n".join([*([self.note, ""] if self.note else []), "examples:", *lines])

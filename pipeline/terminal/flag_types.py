@@ -19,13 +19,47 @@ SEPARATOR = re.compile(r",(?![^\[(<]*[\])>])")
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """Wraps what is one paragraph, and leaves alone what has lines of its own."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 class Parser(argparse.ArgumentParser):
-    """Answers a mistake with one line, and accepts no abbreviation of a flag."""
+    """Answers a mistake with one line, and accepts no abbreviation of a flag.
+
+    Dashes within a flag's name are as good as underscores.
+    """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs["allow_abbrev"] = False
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", _HelpFormatter)
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def flags(self) -> dict[str, argparse.Action]:
+        """Every flag, by the name that is written."""
+        named = [action for action in self._actions if action.option_strings]
+        return {action.option_strings[-1]: action for action in named}
+
+    def value_of(self, action: argparse.Action, text: str) -> Any:
+        """A flag's value of some text; argparse.ArgumentError if it cannot be one."""
+        value = self._get_value(action, text)
+        self._check_value(action, value)
+        return value
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse has it, with the flags as they are written."""
+        return super().parse_known_args([self._as_written(arg) for arg in args], namespace)
+
+    def _as_written(self, argument: str) -> str:
+        name, equals, value = argument.partition("=")
+        known = self._option_string_actions
+        if name.startswith("--") and name not in known:
+            for other in (underscored(name), "--" + name[2:].replace("_", "-")):
+                if other in known:
+                    return other + equals + value
+        return argument
 
     def _print_message(self, message: str, file: object = None) -> None:
         say(*message.splitlines())
@@ -38,6 +72,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ArgumentError(f"{message} (see {self.prog} --help)")
+
+
+def underscored(flag: str) -> str:
+    """`--flag-name=a-b` as `--flag_name=a-b`."""
+    name, equals, value = flag.partition("=")
+    return "--" + name[2:].replace("-", "_") + equals + value if flag[:2] == "--" else flag
 
 
 def nearest(word: str, known: Sequence[str], prog: str) -> str:

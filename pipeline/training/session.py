@@ -109,16 +109,15 @@ class Training:
     def show(self, status: Status) -> None:
         """Show how far it is."""
         clock = self._clock
-        text = f"step {clock.step:,}, epoch {clock.tokens / self._predictions:.2f}"
+        text = f"epoch {clock.tokens / self._predictions:.2f}"
         losses = list(self._losses)
         if losses:
             text += f", loss {np.mean(losses):.3f}"
         if self._history:
             forward, backward = (self._history[-1][d] for d in ("forward", "backward"))
-            text += f", held-out perplexity {forward:.1f} {backward:.1f}"
+            text += f", perplexity {forward:.1f} {backward:.1f}"
         if self._rate:
-            left = max(0, self._total - clock.tokens) / self._rate
-            text += f", {self._rate:,.0f} tokens/s, {duration(left)} left"
+            text += f", {self._rate:,.0f} tokens/s"
         status.show(clock.tokens / self._total, text)
 
     def run(self, arrays: Arrays) -> None:

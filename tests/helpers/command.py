@@ -29,9 +29,10 @@ from elmo_beam.pipeline.cli import run
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRESS = re.compile(
-    r"(planned|read|merged) [\d,]+ of [\d,]+ (file|part)s?|counting the words of [\d,]+ files?"
-    r"|[\d,]+ of [\d,]+ blocks?(, .* left)?"
-    r"|step [\d,]+, epoch \d.*"
+    r"([\d.]+ (s|min|h) left, )?"
+    r"((planned|read|merged) [\d,]+ of [\d,]+ (file|part)s?|counting the words of [\d,]+ files?"
+    r"|[\d,]+ of [\d,]+ blocks?(, [\d,]+ tokens/s)?(, loading the model)?"
+    r"|epoch \d.*)"
 )
 MULTI_PROCESSING = ("--direct_running_mode", "multi_processing", "--direct_num_workers", "2")
 SMALL = ModelOptions(

@@ -182,12 +182,32 @@ def test_rejects_say_which_line_why_and_what_it_was(done: Job) -> None:
 
 def test_the_summary_adds_up(job: Job) -> None:
     job.file("a.txt", TEXT)
-    shown = job.embed().succeeds().out
-    for line in (r"lines +7", r"embedded +4 +\(4 rows, 20 tokens\)", r"blank +2", r"rejected +1"):
+    shown = job.embed("--verbose").succeeds().out
+    assert shown.startswith(f"{job.out} is complete\n")
+    for line in (
+        r"lines +7",
+        r"embedded +4 +\(4 rows, 20 tokens\)",
+        r"blank +2",
+        r"rejected +1 .*",
+    ):
         assert re.search(rf"^ *{line}$", shown, re.MULTILINE), shown
     assert re.search(r"invalid_utf8 +1", shown)
-    for figure in ("tokens/s", "steps", "token cache", "model load", "MB"):
+    for figure in (
+        "to start",
+        "steps",
+        "token cache",
+        "model load",
+        "MB",
+        str(job.out / "rejects"),
+    ):
         assert figure in shown, shown
+
+
+def test_without_verbose_there_is_no_word_of_what_was_saved(job: Job) -> None:
+    job.file("a.txt", "One bank .\n" * 400)
+    shown = job.embed("--quiet").succeeds()
+    assert shown.err == "" and "tokens/s" in shown.out and "rejects" not in shown.out
+    assert not re.search("steps|cache|load", shown.out)
 
 
 def test_again_there_is_nothing_to_do_and_no_file_is_touched(done: Job) -> None:

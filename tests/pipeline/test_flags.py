@@ -19,7 +19,7 @@ MISTYPED = {
     "--spilt_sentences": (*BASE, "--spilt_sentences"),
     "--runer": (*BASE, "--runer", "DirectRunner"),
     "--direct_num_worker": (*BASE, "--direct_num_worker=2"),
-    "--max-tokens": (*BASE, "--max-tokens", "9"),
+    "--max_token": (*BASE, "--max-token", "9"),
     "--wrod": ("inspect", "out", "--wrod", "bank"),
 }
 MEANT = {
@@ -28,7 +28,7 @@ MEANT = {
     "--spilt_sentences": "--split_sentences",
     "--runer": "--runner",
     "--direct_num_worker": "--direct_num_workers",
-    "--max-tokens": "--max_tokens",
+    "--max_token": "--max_tokens",
     "--wrod": "--word",
 }
 ABBREVIATED = ("--out", "--inp", "--mod", "--block", "--split", "--runne", "--direct_num")
@@ -109,7 +109,6 @@ def test_flags_that_do_not_go_together_are_refused_with_what_would(
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ((), "COMMAND"),
         (("emebd",), "embed"),
         (("embed", "--input", "a.txt"), "--output"),
         (("embed", "--output", "out"), "--input"),
@@ -167,6 +166,7 @@ sys.exit(code)
 @pytest.mark.parametrize(
     ("words", "code"),
     [
+        ((), 0),
         (("--help",), 0),
         (("embed", "--help"), 0),
         (("--version",), 0),
