@@ -77,7 +77,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "elmo-beam = elmo_beam.pipeline.cli:main",
+            "elmo-beam = elmo_beam.__main__:main",
             "elmo-beam-worker = elmo_beam.pipeline.worker:main",
         ]
     },

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import faulthandler
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -23,6 +26,9 @@ from elmo_beam.pipeline.terminal.stopping import Stopper, leave
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    with contextlib.suppress(OSError):  # standard error is closed
+        # TensorFlow's is discarded at times; what is said of a crash in native code is not.
+        faulthandler.enable(os.dup(2))
     leave(run(sys.argv[1:]))
 
 

@@ -69,3 +69,43 @@ def test_a_terminal_that_is_gone_does_not_keep_it_from_cleaning_up() -> None:
         os.close(ours)
         assert started.communicate(b"\n", 60) == (b"cleaned up\n", None)
     assert started.returncode == 129
+
+
+BEFORE = """
+import os, signal, sys
+import elmo_beam.__main__ as command
+
+class Signal:
+    def find_spec(self, name, path=None, target=None):
+        if name == "elmo_beam.pipeline.cli":
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+sys.meta_path.insert(0, Signal())
+command.main()
+"""
+CRASH = """
+import ctypes
+from elmo_beam.elmo.process import claim_process, quiet_stderr
+from elmo_beam.pipeline import cli
+
+def crash(argv):
+    claim_process()
+    with quiet_stderr():
+        ctypes.string_at(0)
+
+cli.run = crash
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_command_that_is_being_imported_answers_too(number: signal.Signals) -> None:
+    words = [sys.executable, "-c", BEFORE, str(int(number))]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == CODES[number]
+    assert (done.stdout, done.stderr) == ("", "elmo-beam: stopped before anything was done\n")
+
+
+def test_a_crash_in_native_code_is_said_even_where_tensorflow_is_silent() -> None:
+    done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGSEGV and "Segmentation fault" in done.stderr
