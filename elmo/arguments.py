@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -60,15 +60,35 @@ def plain_path(text: str) -> str:
 
 
 def string_list(name: str, value: object) -> list[str]:
-    """Strings in a list; a single string, whose letters would count as items, is refused."""
-    items = _items(value)
+    """Strings in a list, or in a column of a table."""
+    items = list(items_of(name, value))
+    for i, item in enumerate(items):
+        check_string(name, i, item)
+    return items
+
+
+def items_of(name: str, value: object) -> Iterator[Any]:
+    """What is in a collection that is to be of strings.
+
+    A single string is refused, whose letters would count as items, and so is a whole table, whose
+    columns' names would.
+    """
+    if hasattr(value, "columns"):  # of pandas, polars or Arrow
+        kind = type(value).__name__
+        raise ArgumentError(f"`{name}` is a {kind}: give one of its columns, as in table['text']")
+    items = _iterator(value)
     if items is None:
         remedy = ": put it into a list" if isinstance(value, str) else ""
         raise ArgumentError(f"`{name}` {_short(value)} must be a list of strings{remedy}")
-    for i, item in enumerate(items):
-        if not isinstance(item, str):
-            raise ArgumentError(f"`{name}` must be strings, but item {i} is {_short(item)}")
     return items
+
+
+def check_string(name: str, i: int, item: object) -> None:
+    """One of many strings."""
+    if not isinstance(item, str):
+        missing = item is None or item != item  # as tables have it where there is no text
+        remedy = ": leave it out, or put '' there" if missing else ""
+        raise ArgumentError(f"`{name}` must be strings, but item {i} is {_short(item)}{remedy}")
 
 
 def token_lists(
@@ -104,10 +124,16 @@ def name_list(name: str, value: object) -> list[str]:
 
 def _items(value: object) -> list[Any] | None:
     """What is in a collection; None if the value is one string, or no collection."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    items = _iterator(value)
+    return None if items is None else list(items)
+
+
+def _iterator(value: Any) -> Iterator[Any] | None:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         return None
     try:
-        return list(value)
+        # Arrow's own items are not strings.
+        return iter(value.to_pylist() if hasattr(value, "to_pylist") else value)
     except TypeError:  # an array without dimensions
         return None
 

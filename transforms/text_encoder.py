@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from elmo_beam.elmo.arguments import path_text, string_list
+from elmo_beam.elmo.arguments import check_string, items_of, path_text, string_list
 from elmo_beam.elmo.encoder.passes import in_order
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, load_encoder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
@@ -76,20 +78,38 @@ class TextEncoder:
     ) -> list[np.ndarray]:
         """One array per text, in order: float32 [dim] for `default`, else [tokens, dim].
 
-        A text without a token gives zeros, or [0, dim]. Raises ArgumentError for an output that the
-        model lacks, and for what is not a string.
+        texts: a list, or a column of a pandas, polars or Arrow table. A text without a token gives
+        zeros, or [0, dim]. Beside the arrays themselves, memory does not grow with the texts; where
+        they are too many to keep, use `stream`. Raises ArgumentError for an output that the model
+        lacks, and for what is not a string.
+        """
+        given = string_list("texts", texts)
+        return list(self.stream(given, output, show_progress_bar=show_progress_bar))
+
+    def stream(
+        self,
+        texts: Iterable[str],
+        output: str = SENTENCE_OUTPUT,
+        *,
+        show_progress_bar: bool = False,
+    ) -> Iterator[np.ndarray]:
+        """The arrays of `encode` one after another, of any iterable: a generator, an open file.
+
+        Texts are taken 2,048 at a time.
         """
         checked_outputs(self._encoder.options, [output], "output")
-        given = string_list("texts", texts)
-        starts: Any = range(0, len(given), TEXTS_AT_ONCE)
-        if show_progress_bar:
-            from tqdm.auto import tqdm
+        items = items_of("texts", texts)
+        return self._stream(items, output, _bar(texts, show_progress_bar))
 
-            starts = tqdm(starts, unit_scale=TEXTS_AT_ONCE, unit="texts")
-        found: list[np.ndarray] = []
-        for start in starts:
-            found.extend(self._vectors(given[start : start + TEXTS_AT_ONCE], output))
-        return found
+    def _stream(self, texts: Iterator[str], output: str, bar: Any) -> Iterator[np.ndarray]:
+        done = 0
+        with bar:
+            while some := list(islice(texts, TEXTS_AT_ONCE)):
+                for i, text in enumerate(some, done):
+                    check_string("texts", i, text)
+                yield from self._vectors(some, output)
+                done += len(some)
+                bar.update(len(some))
 
     def _vectors(self, texts: Sequence[str], output: str) -> Iterator[np.ndarray]:
         read = [self._reader.sentences(text) for text in texts]
@@ -99,3 +119,12 @@ class TextEncoder:
             yield from vectors
         else:
             yield from np.split(vectors, sentences.offsets[1:-1])
+
+
+def _bar(texts: Iterable[str], shown: bool) -> Any:
+    """A progress bar over texts, on a terminal or in a notebook."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without ipywidgets a notebook gets the bar as text
+        from tqdm.auto import tqdm
+    total = len(texts) if isinstance(texts, Sized) else None
+    return tqdm(total=total, unit=" texts", disable=not shown)

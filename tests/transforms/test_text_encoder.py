@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from elmo_beam.elmo.errors import ArgumentError
@@ -115,6 +119,12 @@ def test_any_sequence_of_texts_is_taken_an_empty_one_too(encoder: TextEncoder) -
         (["one", None], ("item 1 is None",)),
         ([0.5], ("item 0 is 0.5",)),
         ([["one", "text"]], ("item 0 is ['one', 'text']",)),
+        ({"text": ["one"]}, ("`texts` {'text': ['one']} must be a list of strings",)),
+        (pd.DataFrame({"text": ["one"]}), ("`texts` is a DataFrame", "one of its columns")),
+        (pl.DataFrame({"text": ["one"]}), ("`texts` is a DataFrame", "one of its columns")),
+        (pa.table({"text": ["one"]}), ("`texts` is a Table", "one of its columns")),
+        (pd.Series(["one", None]), ("item 1 is", "leave it out")),
+        (pa.array(["one", None]), ("item 1 is None", "leave it out")),
     ],
 )
 def test_what_is_not_texts_is_refused(
@@ -123,7 +133,60 @@ def test_what_is_not_texts_is_refused(
     with refused(*parts, kind=ArgumentError):
         encoder.encode(texts)
     with refused(*parts, kind=ArgumentError):
+        list(encoder.stream(texts))
+    with refused(*parts, kind=ArgumentError):
         list(ElmoTexts().run_inference(texts, encoder))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(TEXTS, index=range(7, 13)),
+        pd.Series(TEXTS, dtype=object),
+        pl.Series(TEXTS),
+        pa.array(TEXTS),
+        pa.chunked_array([TEXTS[:2], TEXTS[2:]]),
+        np.array(TEXTS),
+    ],
+    ids=lambda column: f"{type(column).__module__}.{type(column).__name__}",
+)
+def test_a_column_is_taken_as_it_is(encoder: TextEncoder, column: Any) -> None:
+    assert_same(encoder.encode(column), encoder.encode(TEXTS))
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_a_stream_takes_texts_as_it_gives_vectors(
+    encoder: TextEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    show: bool,
+) -> None:
+    monkeypatch.setattr(text_encoder, "TEXTS_AT_ONCE", 2)
+    taken: list[str] = []
+
+    def texts() -> Iterator[str]:
+        for text in TEXTS:
+            taken.append(text)
+            yield text
+
+    vectors, got = encoder.stream(texts(), "elmo", show_progress_bar=show), []
+    assert taken == []
+    for i, array in enumerate(vectors):
+        got.append(array)
+        assert len(taken) == 2 * (i // 2) + 2
+    assert_same(got, encoder.encode(TEXTS, "elmo"))
+    assert ("6 texts" in capfd.readouterr().err) == show
+
+
+def test_a_stream_names_what_is_not_a_text_when_it_comes_to_it(
+    encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_encoder, "TEXTS_AT_ONCE", 2)
+    texts: Any = iter(["one", "two", "three", None])
+    vectors = encoder.stream(texts)
+    assert len([next(vectors), next(vectors)]) == 2
+    with refused("`texts` must be strings, but item 3 is None", kind=ArgumentError):
+        next(vectors)
 
 
 @pytest.mark.parametrize("texts", [TEXTS, []])
