@@ -21,28 +21,28 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--word",
         type=word,
         metavar="WORD",
-        help="show the nearest neighbours of a word in its contexts",
+        help="show the uses of a word in two groups, the most typical of each",
     )
 
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
-    """Print accounts, settings, columns and rows, or the neighbours of a word."""
-    from elmo_beam.pipeline.report.neighbours import neighbours
+    """Print accounts, settings, columns and rows, or the uses of a word."""
     from elmo_beam.pipeline.report.overview import overview
+    from elmo_beam.pipeline.report.word_uses import word_uses
     from elmo_beam.transforms.readers.run import open_run
 
     opened = open_run(args.output, allow_incomplete=True)
-    shown = overview(opened, args.rows) if args.word is None else neighbours(opened, args.word)
+    shown = overview(opened, args.rows) if args.word is None else word_uses(opened, args.word)
     say(*shown)
     return 0
 
 
 COMMAND = Command(
     summary="show a run's accounts and rows",
-    description="Show a run's accounts, settings, columns and rows, or a word and its neighbours.",
+    description="Show a run's accounts, settings, columns and rows, or the uses of a word.",
     examples=(
         ("accounts, settings and the first rows", "elmo-beam inspect vectors"),
-        ("a word's uses and their neighbours", "elmo-beam inspect vectors --word bank"),
+        ("the uses of a word, in two groups", "elmo-beam inspect vectors --word bank"),
         ("more rows", "elmo-beam inspect vectors --rows 20"),
     ),
     add_flags=add_flags,

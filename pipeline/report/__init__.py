@@ -1,1 +1,1 @@
-"""A run for people: a page of HTML, an overview, the neighbours of a word."""
+"""A run for people: a page of HTML, an overview, the uses of a word."""
