@@ -45,10 +45,17 @@ class TextEncoder:
     ) -> None:
         """Load the model, which takes some seconds.
 
-        model: a handle, as for `load_encoder`. tokenizer: "moses", for `language`,
-        or "whitespace". Tokens beyond max_tokens are left out. precision: "float32" or "bfloat16".
-        trust_model: let a module's graph run whatever its ops do. Raises UserError if the model
-        cannot be read, and ArgumentError for a wrong argument.
+        Args:
+            model: a handle, as for `load_encoder`; the model that ships inside by default.
+            tokenizer: "moses", for `language`, or "whitespace".
+            language: a code, for Moses.
+            max_tokens: of a text; those beyond it are left out.
+            precision: "float32" or "bfloat16".
+            trust_model: let a module's graph run whatever its ops do.
+
+        Raises:
+            UserError: if the model cannot be read.
+            ArgumentError: for a wrong argument.
         """
         settings = text_encoder_settings(
             model,
@@ -76,8 +83,8 @@ class TextEncoder:
     ) -> list[np.ndarray]:
         """One array per text, in order: float32 [dim] for `default`, else [tokens, dim].
 
-        A text without a token gives zeros, or [0, dim]. Raises ArgumentError for an output that the
-        model lacks, and for what is not a string.
+        `default` is the output if none is named. A text without a token gives zeros, or [0, dim].
+        Raises ArgumentError for an output that the model lacks, and for what is not a string.
         """
         checked_outputs(self._encoder.options, [output], "output")
         given = string_list("texts", texts)

@@ -36,11 +36,11 @@ from elmo_beam.transforms.readers.labels import (
 
 @dataclass(frozen=True)
 class Run:
-    """A run and its parts. plans: of its inputs, in the order of its rows."""
+    """A run and its parts, as `open_run` and `embed` give it."""
 
     layout: Layout
     settings: Settings
-    plans: list[Planned]
+    plans: list[Planned]  # of its inputs, in the order of its rows
 
     @property
     def shards(self) -> list[str]:
