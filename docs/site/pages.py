@@ -11,23 +11,22 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-OUTSIDE_DOCS = {
-    "README.md": "README.md",
-    "ARCHITECTURE.md": "ARCHITECTURE.md",
-    "CHANGELOG.md": "CHANGELOG.md",
-    "CONTRIBUTING.md": "CONTRIBUTING.md",
-    # A source archive has the floors in src/ only.
-    "elmo/default/README.md": "src/elmo_beam/elmo/default/README.md",
-}
+OUTSIDE_DOCS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "elmo/default/README.md",
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The pages in the place of what MkDocs found in docs/."""
-    sources = dict(OUTSIDE_DOCS)
+    names = list(OUTSIDE_DOCS)
     for file in list(files):
         if file.src_dir == config.docs_dir:
             files.remove(file)
-            sources[f"docs/{file.src_uri}"] = f"docs/{file.src_uri}"
-    for name, source in sources.items():
-        files.append(File.generated(config, name, abs_src_path=str(ROOT / source)))
+            names.append(f"docs/{file.src_uri}")
+    for name in names:
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
