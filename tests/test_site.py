@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+if sys.version_info < (3, 11, 5):
+    pytest.skip("MkDocs' extensions need Python 3.11.5", allow_module_level=True)
+
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
