@@ -6,14 +6,23 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+README = (HERE / "README.md").read_text(encoding="utf-8")
 INIT = (HERE / "src" / "elmo_beam" / "__init__.py").read_text(encoding="utf-8")
 VERSION = re.findall(r'__version__ = "(.+)"', INIT)[0]
+RELATIVE_LINK = re.compile(r"!?\[([^\]]*)\]\((?!\w+:)([^)#]*)[^)]*\)")
+
+
+def named(link: re.Match[str]) -> str:
+    """A link into the repository as a package index can show it: its text, and the file."""
+    text, file = link.groups()
+    return text if file in ("", text) else f"{text} ({file})"
+
 
 setup(
     name="elmo-beam",
     version=VERSION,
     description="Turn large text corpora into ELMo embeddings with Apache Beam",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=RELATIVE_LINK.sub(named, README),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
@@ -65,13 +74,18 @@ setup(
             "flask-cors",
             "moto[s3]",
             "hypothesis",
+            # These two, for the site, have left Python 3.10 behind.
+            "mkdocs-material; python_full_version >= '3.11.5'",
+            "mkdocstrings[python]; python_full_version >= '3.11.5'",
             "mypy",
             "pandas",
             "polars",
             "pytest",
             "pytest-xdist",
+            "readme-renderer[md]",
             "ruff",
             "scikit-learn",  # for the examples
+            "twine",
             "types-psutil",
         ],
     },

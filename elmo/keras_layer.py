@@ -53,11 +53,19 @@ class ElmoLayer(keras.layers.Layer):
     ) -> None:
         """Read the weights and make them the layer's own.
 
-        model: a handle, as for `load_encoder`. output: one of the model's outputs. trainable: "mix"
-        (each layer's share in `elmo`, and its scale), "all" (the biLM too) or False. options: for
-        Keras, which rebuilds a saved layer from them and then loads its weights, so that the model
-        itself is no longer needed. trust_model: as for `load_encoder`; it is not saved. Raises
-        UserError.
+        Args:
+            model: a handle, as for `load_encoder`; the model that ships inside by default.
+            output: one of the model's outputs.
+            trainable: "mix" (each layer's share in `elmo`, and its scale), "all" (the biLM too) or
+                False.
+            options: for Keras, which rebuilds a saved layer from them and then loads its weights,
+                so that the model itself is no longer needed.
+            trust_model: as for `load_encoder`; it is not saved.
+            kwargs: those of every Keras layer, such as `name`.
+
+        Raises:
+            UserError: if the model cannot be read.
+            ArgumentError: for a wrong argument.
         """
         check_choice("trainable", trainable, TRAINABLE)
         check_bool("trust_model", trust_model)

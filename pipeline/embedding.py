@@ -42,8 +42,11 @@ CHILD = (
 class IncompleteRun(UserError):
     """A job that ended, but not every line of every input is accounted for.
 
-    run: what there is of it. problems: one line for each thing that is missing. The same call
-    finishes the run once they are fixed.
+    The same call finishes the run once the problems are fixed.
+
+    Attributes:
+        run (Run): what there is of it.
+        problems (list[str]): one line for each thing that is missing.
     """
 
     def __init__(self, run: Run, problems: list[str]) -> None:
@@ -52,7 +55,7 @@ class IncompleteRun(UserError):
         self.run, self.problems = run, problems
 
 
-def embed(
+def embed(  # noqa: D417 (Settings documents the rest)
     inputs: StrPath | Sequence[StrPath],
     output: StrPath,
     *,
@@ -90,15 +93,22 @@ def embed(
 ) -> Run:
     """Embed text shards into a folder, as `elmo-beam embed` does; called again, it continues.
 
-    inputs: paths, globs or URLs. output: a folder or URL. model to limit: as `Settings` has
-    them; memory and block_size are in bytes, the latter 256 KiB, or for runs of words 2 MiB, if
-    None. overwrite: start over. beam_options: Beam's own, as
-    flags or as a mapping of names to values, e.g. {"runner": "FlinkRunner"}. progress: show it on
-    standard error.
+    Every argument from `model` to `limit` is a field of `Settings`, with the same default.
 
-    Raises ArgumentError for wrong arguments, before anything is written; IncompleteRun if something
-    is missing at the end, a damaged file for instance; UserError for everything else, such as a
-    folder in use. KeyboardInterrupt stops the job, and the same call continues it.
+    Args:
+        inputs: paths, globs or URLs.
+        output: a folder or URL.
+        block_size: 256 KiB, or 2 MiB for runs of words, if None.
+        overwrite: start over.
+        beam_options: Beam's own, as flags or as a mapping of names to values, such as
+            `{"runner": "FlinkRunner"}`.
+        progress: show it on standard error.
+
+    Raises:
+        ArgumentError: for wrong arguments, before anything is written.
+        IncompleteRun: if something is missing at the end, a damaged file for instance.
+        UserError: for everything else, such as a folder in use.
+        KeyboardInterrupt: stops the job; the same call continues it.
     """
     settings = Settings(
         model=path_text("model", model),

@@ -98,3 +98,18 @@ def test_the_documents_import_from_one_place_only() -> None:
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def test_git_ignores_what_the_documents_commands_write() -> None:
+    """In the clone; their names are read off the pages and the examples."""
+    pages = [ROOT / "README.md", ROOT / "scripts" / "quickstart.sh", *(ROOT / "docs").glob("*.md")]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    written = {name for t in texts for name in re.findall(r"--output ([\w./-]+)(?=\s)", t)}
+    for example in (ROOT / "examples").glob("*.py"):
+        written |= set(re.findall(r'default=Path\("([^"]+)"\)', example.read_text("utf-8")))
+    assert {"vectors", "vectors.txt", "out/sample", "sentiment.svg"} <= written
+    command = ["git", "check-ignore", *(f"{n}/" if "." not in n else n for n in sorted(written))]
+    ignored = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if ignored.returncode == 128:
+        pytest.skip("not a clone")
+    assert {name.rstrip("/") for name in ignored.stdout.splitlines()} == written

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
 FLOORS = ("elmo", "transforms", "pipeline")  # from the ground up
 NOT_IN_ELMO = ("apache_beam", "pyarrow")
 PACKAGE = "elmo_beam"
@@ -52,31 +52,23 @@ def bare(source: str) -> list[str]:
     return sorted({m for m in imported(source, "") if m.split(".")[0] in FLOORS})
 
 
+def floor_paths() -> list[Path]:
+    """The modules of the floors, as src/ has them: through links, or in an archive."""
+    return [path for floor in FLOORS for path in (SOURCE / PACKAGE / floor).rglob("*.py")]
+
+
 def python_files() -> list[Path]:
-    """The project's Python files: those in git and those about to be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        found = [ROOT / name for name in listed.stdout.splitlines()]
-    else:  # not a clone, but an unpacked archive
-        folders = (*FLOORS, "tests", "scripts")
-        found = [p for folder in folders for p in (ROOT / folder).rglob("*.py")]
-    return [path for path in found if path.is_file()]
+    """The project's Python files."""
+    others = [ROOT / name for name in ("docs", "examples", "scripts", "tests")]
+    below = [path for folder in others for path in folder.rglob("*.py")]
+    return [*ROOT.glob("*.py"), *(SOURCE / PACKAGE).glob("*.py"), *floor_paths(), *below]
 
 
 def floor_files() -> dict[str, str]:
     """The source of every module of the floors, by its full name."""
     return {
-        ".".join([PACKAGE, *path.relative_to(ROOT).with_suffix("").parts]): path.read_text(
-            encoding="utf-8"
-        )
-        for path in python_files()
-        if path.relative_to(ROOT).parts[0] in FLOORS
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts): path.read_text(encoding="utf-8")
+        for path in floor_paths()
     }
 
 
@@ -201,7 +193,7 @@ def test_no_module_is_imported_under_two_names() -> None:
     """Whatever the tests of this process have imported so far."""
     import elmo_beam.transforms.readers.run  # noqa: F401
 
-    ours = set(python_files())
+    ours = {path.resolve() for path in python_files()}
     names: dict[Path, set[str]] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,22 +13,34 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from readme_renderer import markdown
+from twine.commands.check import check
 
 import elmo_beam
 from tests.helpers.command import ROOT
 
 FLOORS = ("elmo", "transforms", "pipeline")
+SOURCE = ROOT / "src"
+
+
+def project_files() -> list[Path]:
+    """What git tracks or is about to, without the settings of tools; of an archive, its files."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.stdout:
+        found = [Path(name) for name in listed.stdout.splitlines() if os.path.lexists(ROOT / name)]
+    else:
+        found = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
+    return [p for p in found if p.parts[0][0] != "." and "__pycache__" not in p.parts]
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what packaging needs, since it leaves build folders behind."""
+    """A copy of the project, since packaging leaves build folders behind."""
     folder = tmp_path_factory.mktemp("source")
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    for name in (*FLOORS, "src"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
+    for path in project_files():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, folder / path, follow_symlinks=False)
     return folder
 
 
@@ -56,20 +69,71 @@ def test_a_wheel_holds_one_package(wheel: Path) -> None:
     assert {name.split("/")[0] for name in found} == {"elmo_beam", "elmo_beam-0.1.0.dist-info"}
     assert "elmo_beam/py.typed" in found and "elmo_beam/elmo/default/weights.hdf5" in found
     modules = {
-        f"elmo_beam/{path.relative_to(ROOT)}"
+        path.relative_to(SOURCE).as_posix()
         for floor in FLOORS
-        for path in (ROOT / floor).rglob("*.py")
+        for path in (SOURCE / "elmo_beam" / floor).rglob("*.py")
     }
-    assert modules <= set(found)
+    assert len(modules) > 80 and modules <= set(found)
 
 
-def test_a_source_archive_gives_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
-    archive = build(source, "sdist", tmp_path / "sdist")
-    with tarfile.open(archive) as file:
+@pytest.fixture(scope="module")
+def sdist(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, "sdist", tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as file:
         assert not [member.name for member in file if member.issym() or member.islnk()]
-        file.extractall(tmp_path, filter="data")
-    unpacked = tmp_path / archive.name.removesuffix(".tar.gz")
+        file.extractall(folder, filter="data")
+    return folder / sdist.name.removesuffix(".tar.gz")
+
+
+def test_a_source_archive_has_every_file(unpacked: Path) -> None:
+    """Tests, documents and scripts included; the floors are in src/, where the links were."""
+    missing = [
+        str(path)
+        for path in project_files()
+        if not (unpacked / path).is_file()
+        and not (ROOT / path).is_symlink()
+        and not (path.parts[0] in FLOORS and (unpacked / "src" / "elmo_beam" / path).is_file())
+    ]
+    assert missing == []
+
+
+def test_a_source_archive_gives_the_same_wheel(unpacked: Path, wheel: Path, tmp_path: Path) -> None:
     assert names(build(unpacked, "wheel", tmp_path / "again")) == names(wheel)
+
+
+def test_the_tests_of_a_source_archive_run(unpacked: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [*command, "tests/test_floors.py"],
+        cwd=unpacked,
+        env={**os.environ, "PYTHONPATH": str(unpacked / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:]
+
+
+def test_an_index_takes_both_archives(wheel: Path, sdist: Path) -> None:
+    assert not check([str(wheel), str(sdist)], strict=True)
+
+
+def test_what_an_index_shows_has_no_link_into_the_repository(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        text = file.read(name).decode("utf-8").partition("\n\n")[2]
+    page = markdown.render(text)
+    assert page is not None and "<h2" in page and "<table>" in page
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', page)
+    assert addresses
+    # Those that begin with # are the renderer's, of its own headings.
+    assert [one for one in addresses if not re.match(r"https://|#user-content-", one)] == []
+    assert "Formats (docs/formats.md) has TFRecord" in text
+    assert "](" not in re.sub(r"\]\(https://", "", text)
 
 
 def test_an_editable_install_is_one_path(source: Path, tmp_path: Path) -> None:

@@ -33,9 +33,15 @@ class EmbedShards(beam.PTransform):
     """
 
     def __init__(self, output: StrPath, settings: Settings | None = None) -> None:
-        """output: a folder or URL that every worker reaches. settings: the default ones if None.
+        """Read the model, and resolve the settings.
 
-        Raises UserError if the model cannot be read, and ArgumentError for settings that cannot be.
+        Args:
+            output: a folder or URL that every worker reaches.
+            settings: the default ones if None.
+
+        Raises:
+            UserError: if the model cannot be read.
+            ArgumentError: for settings that cannot be.
         """
         super().__init__()
         given = Settings() if settings is None else settings

@@ -38,10 +38,20 @@ class ElmoTexts(ModelHandler[str, PredictionResult, TextEncoder]):
         min_batch_size: int | None = None,
         max_batch_size: int | None = 2048,
     ) -> None:
-        """model: a handle that every worker must reach; output: any that the model has.
+        """Check the arguments; each worker loads the model.
 
-        tokenizer to trust_model: as for `TextEncoder`. Batch sizes are in texts: larger batches are
-        faster. Raises ArgumentError.
+        Args:
+            model: a handle that every worker must reach; the model that ships inside by default.
+            output: any that the model has; `default` by default.
+            tokenizer: as for `TextEncoder`.
+            language: as for `TextEncoder`.
+            max_tokens: as for `TextEncoder`.
+            trust_model: as for `TextEncoder`.
+            min_batch_size: in texts.
+            max_batch_size: in texts; larger batches are faster.
+
+        Raises:
+            ArgumentError: for a wrong argument.
         """
         super().__init__(min_batch_size=min_batch_size, max_batch_size=max_batch_size)
         check_output_names([output], "output")

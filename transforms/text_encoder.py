@@ -47,10 +47,17 @@ class TextEncoder:
     ) -> None:
         """Load the model, which takes some seconds.
 
-        model: a handle, as for `load_encoder`. tokenizer: "moses", for `language`,
-        or "whitespace". Tokens beyond max_tokens are left out. precision: "float32" or "bfloat16".
-        trust_model: let a module's graph run whatever its ops do. Raises UserError if the model
-        cannot be read, and ArgumentError for a wrong argument.
+        Args:
+            model: a handle, as for `load_encoder`; the model that ships inside by default.
+            tokenizer: "moses", for `language`, or "whitespace".
+            language: a code, for Moses.
+            max_tokens: of a text; those beyond it are left out.
+            precision: "float32" or "bfloat16".
+            trust_model: let a module's graph run whatever its ops do.
+
+        Raises:
+            UserError: if the model cannot be read.
+            ArgumentError: for a wrong argument.
         """
         settings = text_encoder_settings(
             model,

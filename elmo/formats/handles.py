@@ -133,10 +133,15 @@ def load_encoder(
 ) -> Encoder:
     """The native encoder for a model: lists of tokens in, vectors out.
 
-    handle: `default`, a folder, an archive, a file of weights, or the URL of one. memory: bytes
-    that the vectors of one pass through the model may take. precision: "float32" or "bfloat16".
-    trust_model: let a module's graph run whatever its ops do. Raises UserError if the model cannot
-    be read or this processor lacks the precision.
+    Args:
+        handle: `default`, the model that ships inside; or a folder, an archive, a file of weights,
+            or the URL of one.
+        memory: bytes that the vectors of one pass through the model may take, by default 1 GiB.
+        precision: "float32" or "bfloat16".
+        trust_model: let a module's graph run whatever its ops do.
+
+    Raises:
+        UserError: if the model cannot be read, or this processor lacks the precision.
     """
     from elmo_beam.elmo.encoder.encoder import Encoder
 

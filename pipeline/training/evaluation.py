@@ -12,7 +12,7 @@ import numpy as np
 
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.formats.handles import model_folder
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, model_folder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_names
 from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.elmo.pos_probe import PENALTIES, Probe, majority_accuracy
@@ -35,12 +35,14 @@ def perplexity_of(
     handle: str, weights: Weights, paths: list[str], text: Settings, status: Status
 ) -> dict[str, Any]:
     """Perplexity over all sentences of some shards; UserError if the model has no softmax."""
-    if not weights.options.is_trainable:
+    folder = model_folder(handle)
+    if not weights.options.is_trainable or not (folder / "softmax.hdf5").is_file():
+        lacks = "ships without its softmax" if handle == DEFAULT_MODEL else "has no softmax"
         raise UserError(
-            f"`model` {handle} has no softmax, so it cannot predict words: only a model that "
-            "`elmo-beam train` wrote has one"
+            f"`model` {handle} {lacks}, so it predicts no words and has no perplexity: name one "
+            "that `elmo-beam train` wrote, or give `conllu_train` and `conllu_test` for the probe"
         )
-    words, w, b = read_softmax(model_folder(handle), weights.options)
+    words, w, b = read_softmax(folder, weights.options)
     sentences = read_showing(paths, text, None, status).sentences
     if not len(sentences):
         raise UserError(f"`inputs` {' '.join(paths)} have no sentence to predict")

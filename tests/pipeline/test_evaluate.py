@@ -88,10 +88,12 @@ def test_a_model_without_a_softmax_says_why_there_is_no_perplexity(
     model = write_model(tmp_path / "bare")
     (tmp_path / "a.txt").write_text("Some text.\n")
     flags = ("--model", model, "--input", tmp_path / "a.txt")
-    elmo_beam("evaluate", *flags).refuses(model, "no vocab.txt", "elmo-beam train")
+    elmo_beam("evaluate", *flags).refuses(model, "no softmax", "elmo-beam train", "--conllu_train")
     with_probe = elmo_beam("evaluate", *flags, *treebank)
-    with_probe.refuses(model, "no vocab.txt")  # and yet the probe is there
+    with_probe.refuses(model, "no softmax")  # and yet the probe is there
     assert "lstm_outputs1" in with_probe.out
+    default = elmo_beam("evaluate", "--model", "default", *flags[2:])
+    default.refuses("--model default ships without its softmax", "elmo-beam train")
 
 
 def test_wrong_flags_and_files(model: Path, treebank: list[object], tmp_path: Path) -> None:

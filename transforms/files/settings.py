@@ -40,30 +40,44 @@ MAX_TOKENS = 5000  # of a sentence, where neither a setting nor the input's form
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run does to text. All but what FREE names is fixed for one output folder.
+    """What a run does to text.
 
-    model: a handle. encoder: "native"; "module" to run a TF-Hub module itself, for checking; or
-    "allennlp", native, but tokens <S> and </S> are the boundaries of a sentence.
-    precision: of the LSTMs' products, "float32" or "bfloat16". memory: bytes for the vectors of one
-    pass through the model. outputs: any of `word_emb`, `lstm_outputs1`, …, `elmo`, `default`.
-    format: of the parts, "parquet" or "tfrecord". dtype: of the vectors, "float32" or "float16".
-    block_size: bytes of text per part. normalize: "nfc" or "none". tokenizer: "moses" or
-    "whitespace". language: a code, for Moses and for splitting. split_sentences: cut lines into
-    sentences first. max_tokens: per sentence; None: as the input's format has it.
-    long_sentences: "reject", "truncate" or "split" those that have more.
-    pad_to: pad tokens and vectors to this many (TFRecord). text_field, text_column:
-    where JSON Lines and Parquet have the text. id_field: a JSON field or Parquet column to copy.
-    parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain". trust_model:
-    let a TF-Hub module's graph run whatever its ops do. words: write a row for each occurrence of
-    these only, instead of whole sentences; word_case: "exact", or "fold" where upper and lower case
-    are the same; word_key: by what they are found, "form", "lemma", "form/upos" or "lemma/upos";
-    context: keep so many tokens on either side instead of the sentence. pool: "word" to keep only
-    the mean and variance of each word's vectors; top_words: of so many of the most frequent tokens,
-    which a command counts first, and then are `words`. keep_fields: JSON fields or columns to copy,
-    each NAME or NAME:TYPE; a run records their types. limit: take so many lines of each file, its
-    first.
+    All but `model`, `trust_model`, `memory` and `options` is fixed for one output folder.
 
-    digest, options: of the model; `settings_checks.resolved` fills them in.
+    Attributes:
+        model: a handle.
+        encoder: "native"; "module" to run a TF-Hub module itself, for checking; or "allennlp",
+            native, but tokens `<S>` and `</S>` are the boundaries of a sentence.
+        precision: of the LSTMs' products, "float32" or "bfloat16".
+        memory: bytes for the vectors of one pass through the model.
+        outputs: any of `word_emb`, `lstm_outputs1`, …, `elmo`, `default`.
+        format: of the parts, "parquet" or "tfrecord".
+        dtype: of the vectors, "float32" or "float16".
+        block_size: bytes of text per part.
+        normalize: "nfc" or "none".
+        tokenizer: "moses" or "whitespace".
+        language: a code, for Moses and for splitting.
+        split_sentences: cut lines into sentences first.
+        max_tokens: per sentence; None: as the input's format has it.
+        long_sentences: "reject", "truncate" or "split" those that have more.
+        pad_to: pad tokens and vectors to this many (TFRecord).
+        text_field: where JSON Lines have the text.
+        text_column: where Parquet, CSV and TSV have the text.
+        id_field: a JSON field or Parquet column to copy.
+        parquet_encoding: of the parts' float32 vectors, "byte_stream_split" or "plain".
+        trust_model: let a TF-Hub module's graph run whatever its ops do.
+        words: write a row for each occurrence of these only, instead of whole sentences.
+        word_case: "exact", or "fold" where upper and lower case are the same.
+        word_key: by what words are found, "form", "lemma", "form/upos" or "lemma/upos".
+        context: keep so many tokens on either side of a word instead of the sentence.
+        pool: "word" to keep only the mean and variance of each word's vectors.
+        top_words: look for so many of the most frequent tokens, which a command counts first, and
+            which then are `words`.
+        keep_fields: JSON fields or columns to copy, each NAME or NAME:TYPE; a run records their
+            types.
+        limit: take so many lines of each file, its first.
+        digest: of the model; filled in when a run begins.
+        options: of the model; filled in when a run begins.
     """
 
     model: str = "default"

@@ -125,13 +125,20 @@ def parse_tfrecord(
 ) -> dict[str, Any]:
     """One record as tensors; works inside `tf.data.Dataset.map`.
 
-    dims: the outputs in the record and their widths, e.g. {"elmo": 256}. Returns id (string []),
-    num_tokens (int64 []), default (float32 [dim]), and if a token output is named, tokens
-    (string [n]) and each output (float32 [n, dim]); n is num_tokens, or `pad_to`. words: whether
-    the run is of words; then position (int64 []), token and word (string []), and each output
-    (float32 [dim]). fields: kept fields and their types, e.g. {"label": "int64"}; then each ([]):
-    int64 for integers, truth values, dates and times, float32 for floats, and string for all else;
-    null is 0, NaN or "". Raises ArgumentError for a type that is none.
+    Returns id (string []), num_tokens (int64 []), default (float32 [dim]), and if a token output is
+    named, tokens (string [n]) and each output (float32 [n, dim]); n is num_tokens, or `pad_to`.
+    With `words`, position (int64 []), token and word (string []), and each output (float32 [dim]).
+    Each kept field is [], int64 for integers, truth values, dates and times, float32 for floats,
+    and string for all else; null is 0, NaN or "".
+
+    Args:
+        serialized: string [].
+        dims: the outputs in the record and their widths, such as `{"elmo": 256}`.
+        words: whether the run is of words.
+        fields: kept fields and their types, such as `{"label": "int64"}`.
+
+    Raises:
+        ArgumentError: for a type that is none.
     """
     from elmo_beam.elmo.backend import tf
 

@@ -23,7 +23,7 @@ PARTS = b"elmo_beam_parts"  # in the file's metadata: of which parts it is
 def pooled_words(run: Run) -> pa.Table:
     """The words that occur, in the list's order: word, count and, of each output, its figures.
 
-    NAME_mean and NAME_variance are fixed_size_list<float32, dim>; the variance is the
+    `NAME_mean` and `NAME_variance` are `fixed_size_list<float32, dim>`; the variance is the
     population's. Raises ArgumentError if the run is not pooled, UserError if it is not complete.
     """
     return pa.Table.from_batches(

@@ -36,11 +36,11 @@ from elmo_beam.transforms.readers.labels import (
 
 @dataclass(frozen=True)
 class Run:
-    """A run and its parts. plans: of its inputs, in the order of its rows."""
+    """A run and its parts, as `open_run` and `embed` give it."""
 
     layout: Layout
     settings: Settings
-    plans: list[Planned]
+    plans: list[Planned]  # of its inputs, in the order of its rows
 
     @property
     def shards(self) -> list[str]:
@@ -117,9 +117,10 @@ class Run:
     def rows(self, output: str, labels: Labels | None = None) -> Iterator[tuple[np.ndarray, Any]]:
         """Each row's vectors of one output, with its label, or None without `labels`.
 
-        Float [tokens, dim], or [dim] for `default` and for a run of words. labels: by id if the run
-        has ids, else by (shard, line); by (shard, offset) if the format keeps neither, as TFRecord.
-        Or the name of a kept field. Raises UserError for a sentence that has no label, or null.
+        Float [tokens, dim], or [dim] for `default` and for a run of words. `labels` are by id if
+        the run has ids, else by (shard, line); by (shard, offset) if the format keeps neither, as
+        TFRecord. Or they are the name of a kept field. Raises UserError for a sentence that has no
+        label, or null.
         """
         self.check_rows()
         own_labels: list[Any]
@@ -208,9 +209,10 @@ def open_run(folder: StrPath, allow_incomplete: bool = False) -> Run:
 def tf_dataset(run: Run, output: str, batch_size: int, labels: Labels | None = None) -> Any:
     """A tf.data.Dataset of padded batches: ({"vectors", "mask"}, label), or without the label.
 
-    vectors: float32 [batch, tokens, dim], zero after a sentence's end; mask: bool [batch, tokens].
-    For `default`, vectors alone: float32 [batch, dim]. labels: as for `Run.rows`, numbers or
-    strings, those of a kept field in its type; raises UserError if a sentence has none.
+    The vectors are float32 [batch, tokens, dim], zero after a sentence's end, and the mask is bool
+    [batch, tokens]; for `default`, vectors alone: float32 [batch, dim]. `labels` are as for
+    `Run.rows`, numbers or strings, those of a kept field in its type; raises UserError if a
+    sentence has none.
     """
     from elmo_beam.elmo.backend import tf
 
@@ -239,8 +241,8 @@ def tf_dataset(run: Run, output: str, batch_size: int, labels: Labels | None = N
 def torch_dataset(run: Run, output: str, labels: Labels | None = None) -> Any:
     """A PyTorch IterableDataset of (vectors, label), or of vectors alone: float32 tensors.
 
-    labels: as for `Run.rows`; raises UserError if a sentence has none. A DataLoader's workers share
-    the sentences. Needs PyTorch, which is not among the requirements.
+    `labels` are as for `Run.rows`; raises UserError if a sentence has none. A DataLoader's workers
+    share the sentences. Needs PyTorch, which is not among the requirements.
     """
     _check_installed("torch")
     _check_dataset(run, output, labels)

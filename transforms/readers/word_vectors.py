@@ -32,7 +32,7 @@ def word_vectors(run: Run, output: str) -> dict[str, np.ndarray]:
 
 
 def save_word_vectors(run: Run, path: StrPath, output: str) -> None:
-    """Write the same as an .npz file, as code for lexical semantic change reads it.
+    """Write what `word_vectors` gives as an .npz file, for code for lexical semantic change.
 
     One array for each word, under its name: `numpy.load(path)["bank"]`. Raises UserError if it
     cannot be written.
