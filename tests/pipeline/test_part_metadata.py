@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,19 @@ def test_every_file_says_what_made_it(
     assert len(files) >= (3 if flags else 2)
     for file in files:
         assert own(read(file)) == expected(job)
+
+
+@pytest.mark.parametrize("name", ["größe 'x\"", "m\udcff", "a\nb"])
+def test_a_model_of_any_name(job: Job, name: str) -> None:
+    job.file("a.txt", TEXT)
+    model = shutil.copytree(job.model, job.folder / name)
+    job.embed("--outputs", "default", "--model", model).succeeds()
+    [part] = (job.out / "parts").iterdir()
+    for read in (by_pyarrow, by_duckdb, by_polars):
+        said = own(read(part))
+        assert json.loads(said["elmo_beam.settings"])["model"] == str(model)
+        assert said["elmo_beam.model"] == str(model).replace("\udcff", "\\udcff")
+    assert pl.read_parquet(part).height == 2
 
 
 @pytest.mark.parametrize("form", ["parquet", "tfrecord"])

@@ -232,7 +232,8 @@ def part_metadata(settings: Settings) -> dict[str, str]:
     return {
         "elmo_beam.version": __version__,
         "elmo_beam.parts_version": str(PARTS_VERSION),
-        "elmo_beam.model": settings.model,
+        # UTF-8, which a path need not be; the settings have it exactly.
+        "elmo_beam.model": settings.model.encode(errors="backslashreplace").decode(),
         "elmo_beam.model_digest": settings.digest,
         "elmo_beam.settings": json.dumps(document),
     }
