@@ -70,6 +70,7 @@ setup(
         "test": [
             "datasets",
             "duckdb",
+            "faiss-cpu",
             "flask",  # these three: an S3 server for the tests
             "flask-cors",
             "moto[s3]",

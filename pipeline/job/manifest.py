@@ -9,7 +9,7 @@ from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
-from elmo_beam.transforms.files.settings import Settings, versions
+from elmo_beam.transforms.files.settings import Settings, run_versions
 from elmo_beam.transforms.files.storage import delete, exists, read_bytes, write_bytes
 
 
@@ -32,7 +32,7 @@ def manifest_of(state: RunState, settings: Settings, session: Session) -> dict[s
             if s.plan and s.plan.unread
         ],
         "settings": settings.to_json(),
-        "versions": versions(),
+        "versions": run_versions(),
         "figures": {
             "bytes": state.work("bytes"),
             "steps": state.work("steps"),

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from elmo_beam.transforms.inference import ElmoTexts as ElmoTexts
     from elmo_beam.transforms.outputs.tfrecord import parse_tfrecord as parse_tfrecord
     from elmo_beam.transforms.readers.pooled_words import pooled_words as pooled_words
+    from elmo_beam.transforms.readers.pytorch import torch_collate as torch_collate
+    from elmo_beam.transforms.readers.pytorch import torch_dataset as torch_dataset
     from elmo_beam.transforms.readers.run import Run as Run
     from elmo_beam.transforms.readers.run import open_run as open_run
     from elmo_beam.transforms.readers.run import tf_dataset as tf_dataset
-    from elmo_beam.transforms.readers.run import torch_dataset as torch_dataset
     from elmo_beam.transforms.readers.word_vectors import save_word_vectors as save_word_vectors
     from elmo_beam.transforms.readers.word_vectors import word_vectors as word_vectors
     from elmo_beam.transforms.text_encoder import TextEncoder as TextEncoder
@@ -62,7 +63,8 @@ _HOME = {
     "save_word_vectors": "transforms.readers.word_vectors",
     "sentence_length": "elmo.preparation",
     "tf_dataset": "transforms.readers.run",
-    "torch_dataset": "transforms.readers.run",
+    "torch_collate": "transforms.readers.pytorch",
+    "torch_dataset": "transforms.readers.pytorch",
     "word_vectors": "transforms.readers.word_vectors",
 }
 
@@ -88,6 +90,7 @@ __all__ = [
     "save_word_vectors",
     "sentence_length",
     "tf_dataset",
+    "torch_collate",
     "torch_dataset",
     "word_vectors",
 ]

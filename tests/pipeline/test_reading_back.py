@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from elmo_beam import Run, open_run, tf_dataset, torch_dataset
+from elmo_beam import Run, open_run, tf_dataset, torch_collate, torch_dataset
 from tests.helpers.command import SMALL, Job, random_lines, read_rows, vectors
 from tests.helpers.refusal import refused
 
@@ -127,6 +127,37 @@ def test_pytorch_gets_each_sentence_once(run: Run, rows: pa.Table, workers: int)
     if not workers:
         assert seen == sorted(seen)
     assert len(list(torch_dataset(run, "default"))) == 120
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pytorch_gets_padded_batches(run: Run, rows: pa.Table, workers: int) -> None:
+    data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
+    want, starts = vectors(rows, "elmo"), np.cumsum([0, *lengths(rows)])
+    dataset, seen = torch_dataset(run, "elmo", labels_of(run, rows)), []
+    loader = data.DataLoader(dataset, 16, collate_fn=torch_collate, num_workers=workers)
+    for features, labels in loader:
+        got, mask = features["vectors"].numpy(), features["mask"].numpy()
+        sizes = [int(starts[label + 1] - starts[label]) for label in labels]
+        assert (got.dtype, got.shape) == (np.float32, (len(labels), max(sizes), want.shape[1]))
+        assert mask.tolist() == [[j < size for j in range(max(sizes))] for size in sizes]
+        for i, label in enumerate(labels.tolist()):
+            own = want[starts[label] : starts[label + 1]]
+            np.testing.assert_allclose(got[i][mask[i]], own, rtol=0, atol=1e-6)
+        assert not got[~mask].any()
+        seen += labels.tolist()
+    assert sorted(seen) == list(range(120))
+
+
+def test_pytorch_batches_of_one_vector_a_row_and_without_labels(run: Run, rows: pa.Table) -> None:
+    data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
+    scores = {key: f"label {i}" for key, i in labels_of(run, rows).items()}
+    dataset = torch_dataset(run, "default", scores)
+    batches = list(data.DataLoader(dataset, 50, collate_fn=torch_collate))
+    means = np.concatenate([features.numpy() for features, _ in batches])
+    np.testing.assert_allclose(means, vectors(rows, "default"), rtol=0, atol=1e-6)
+    assert [label for _, labels in batches for label in labels] == list(scores.values())
+    loader = data.DataLoader(torch_dataset(run, "word_emb"), 50, collate_fn=torch_collate)
+    assert [len(batch["mask"]) for batch in loader] == [50, 50, 20]
 
 
 def test_labels_by_shard_and_line(written: dict[str, Job], model: Path, tmp_path: Path) -> None:

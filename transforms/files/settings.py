@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
+from elmo_beam import __version__
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.options_json import parse_options
@@ -113,7 +114,7 @@ class Settings:
 
     @cached_property  # asked for with every block
     def fingerprint(self) -> str:
-        """Hexadecimal; the same for settings that give the same part files."""
+        """Hexadecimal; the same for settings that give the same rows in the same parts."""
         compared = {
             name: value
             for name, value in self.to_json().items()
@@ -155,7 +156,7 @@ def usual_block_size(words: Sequence[str], top_words: int | None) -> int:
     return WORDS_BLOCK_SIZE if len(words) or top_words is not None else BLOCK_SIZE
 
 
-FREE = ("model", "trust_model", "memory", "options")  # of no effect on the parts
+FREE = ("model", "trust_model", "memory", "options")  # of no effect on the rows of parts
 COMPARED = tuple(f.name for f in fields(Settings) if f.name not in FREE)
 DEFAULTS = Settings().to_json()
 
@@ -189,7 +190,7 @@ def record_settings(layout: Layout, settings: Settings, replace: bool = False) -
     text = read_bytes(layout.run)
     if text is not None and not replace:
         _compare(layout, read_settings(layout), settings)
-    document = {"settings": settings.to_json(), "versions": versions()}
+    document = {"settings": settings.to_json(), "versions": run_versions()}
     data = (json.dumps(document, indent=2) + "\n").encode()
     if data != text:
         write_bytes(layout.root, layout.run, data)
@@ -228,3 +229,25 @@ def versions() -> dict[str, str]:
     from importlib import metadata  # slow, for --help
 
     return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def run_versions() -> dict[str, str | int]:
+    """The same, and that of the parts, as run.json and manifest.json have them."""
+    return {**versions(), "parts": PARTS_VERSION}
+
+
+def part_metadata(settings: Settings) -> dict[str, str]:
+    """What a part says of itself in its file's metadata; a function of settings and version alone.
+
+    Without the list of words, which may be longer than a part's rows.
+    """
+    document = settings.to_json()
+    del document["words"]
+    return {
+        "elmo_beam.version": __version__,
+        "elmo_beam.parts_version": str(PARTS_VERSION),
+        # UTF-8, which a path need not be; the settings have it exactly.
+        "elmo_beam.model": settings.model.encode(errors="backslashreplace").decode(),
+        "elmo_beam.model_digest": settings.digest,
+        "elmo_beam.settings": json.dumps(document),
+    }

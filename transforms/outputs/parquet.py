@@ -1,4 +1,4 @@
-"""Parquet parts: every column, zstd-compressed, each page with its checksum."""
+"""Parquet parts: every column, zstd-compressed, each page with its checksum, and what made them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from elmo_beam.transforms.files.settings import Settings
+from elmo_beam.transforms.files.settings import Settings, part_metadata
 from elmo_beam.transforms.outputs.formats import OutputFormat
 from elmo_beam.transforms.outputs.schema import part_schema
 
@@ -23,7 +23,8 @@ def write_parquet(table: pa.Table, settings: Settings, path: str) -> None:
 
 
 def parquet_writer(sink: object, schema: pa.Schema, settings: Settings) -> pq.ParquetWriter:
-    """A writer with the encodings that suit the columns."""
+    """A writer with the encodings that suit the columns; its file says what made it."""
+    schema = schema.with_metadata({**(schema.metadata or {}), **part_metadata(settings)})
     leaves = {_leaf(field): _innermost(field.type) for field in schema}
     vectors = [leaf for leaf, kind in leaves.items() if pa.types.is_floating(kind)]
     return pq.ParquetWriter(

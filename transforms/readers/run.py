@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,7 +107,7 @@ class Run:
 
     def dataframe(self, columns: Sequence[str] | None = None) -> Any:
         """All rows as a pandas DataFrame; UserError if pandas is not installed."""
-        _check_installed("pandas")
+        check_installed("pandas")
         tables = list(self.tables(columns))
         if not tables:
             tables = [part_schema(self.settings).empty_table().select(columns or self.columns)]
@@ -217,7 +216,7 @@ def tf_dataset(run: Run, output: str, batch_size: int, labels: Labels | None = N
     from elmo_beam.elmo.backend import tf
 
     check_count("batch_size", batch_size)
-    _check_dataset(run, output, labels)
+    check_dataset(run, output, labels)
     dim, one = run.dim(output), has_one_vector(run.settings, output)
 
     def rows() -> Iterator[Any]:
@@ -238,41 +237,17 @@ def tf_dataset(run: Run, output: str, batch_size: int, labels: Labels | None = N
     return dataset.padded_batch(batch_size)
 
 
-def torch_dataset(run: Run, output: str, labels: Labels | None = None) -> Any:
-    """A PyTorch IterableDataset of (vectors, label), or of vectors alone: float32 tensors.
-
-    `labels` are as for `Run.rows`; raises UserError if a sentence has none. A DataLoader's workers
-    share the sentences. Needs PyTorch, which is not among the requirements.
-    """
-    _check_installed("torch")
-    _check_dataset(run, output, labels)
-    return _torch_rows(run, output, labels)
-
-
-def _torch_rows(run: Run, output: str, labels: Labels | None) -> Any:
-    import torch
-
-    class Rows(torch.utils.data.IterableDataset):
-        def __reduce__(self) -> Any:  # spawned workers get it pickled
-            return _torch_rows, (run, output, labels)
-
-        def __iter__(self) -> Iterator[Any]:
-            worker = torch.utils.data.get_worker_info()
-            first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-            for vectors, label in itertools.islice(run.rows(output, labels), first, None, step):
-                tensor = torch.from_numpy(np.array(vectors, np.float32))
-                yield tensor if labels is None else (tensor, label)
-
-    return Rows()
-
-
-def _check_installed(library: str) -> None:
+def check_installed(library: str) -> None:
+    """UserError if a library that is not among the requirements is missing."""
     if importlib.util.find_spec(library) is None:
         raise UserError(f"this needs {library}, which is not installed: pip install {library}")
 
 
-def _check_dataset(run: Run, output: str, labels: Labels | None) -> None:
-    """Now, since TensorFlow and PyTorch make many lines of what is raised while they read."""
+def check_dataset(run: Run, output: str, labels: Labels | None) -> None:
+    """What `tf_dataset` and `torch_dataset` refuse.
+
+    Now, since TensorFlow and PyTorch make many lines of what is raised while they read.
+    """
     if not isinstance(run, Run):
         raise ArgumentError(f"`run` {run!r} must be a Run, as open_run gives it")
     run.dim(output)
