@@ -61,6 +61,7 @@ def test_a_wheel_holds_one_package(wheel: Path) -> None:
         for path in (ROOT / floor).rglob("*.py")
     }
     assert modules <= set(found)
+    assert {f"elmo_beam/pipeline/report/page.{kind}" for kind in ("css", "js")} <= set(found)
 
 
 def test_a_source_archive_gives_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:

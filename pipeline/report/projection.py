@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 MOST = 0.95  # of the points are what the plane and its scale are made for
+ROOM = 1.5
 
 
 def projected(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places [points, 2] from 0 to 1, and bool [points]: which are on the edge, not in their place.
 
     The axes are the first two principal components of all vectors but those more than twice as far
-    from the median as most are. On an axis, a point farther from the range of most than that range
-    is wide stands on the edge.
+    from the median as most are. On an axis, a point farther from the range of most than ROOM times
+    its width stands on the edge.
     """
     centred = vectors.astype(np.float64) - np.median(vectors, axis=0)
     far = np.linalg.norm(centred, axis=1)
@@ -23,7 +24,7 @@ def projected(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
     low = np.quantile(flat, 1 - MOST, axis=0, method="higher")
     high = np.quantile(flat, MOST, axis=0, method="lower")
-    room = high - low
+    room = ROOM * (high - low)
     room[room <= 0] = np.inf  # too few points, or all alike
     inside = (flat >= low - room) & (flat <= high + room)
     least = np.where(inside, flat, np.inf).min(axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -27,6 +27,7 @@ WHOLE = 40  # tokens shown of a sentence that has one vector
 USES = 8  # of a word that have neighbours
 NEIGHBOURS = 3  # of each
 POOLED_NEIGHBOURS = 10
+KEYS = ["word", "shard", "offset", "sentence"]  # of an occurrence: its entry, and its sentence
 ROWS = 512  # compared with all others at once
 
 
@@ -34,28 +35,50 @@ ROWS = 512  # compared with all others at once
 class Sample:
     """Uses of words. output: what their vectors are; kind: "token", "sentence" or "word".
 
-    vectors: float32 [uses, dim]. sentences: of tokens. at: for each use, its sentence and its place
-    in it, -1 for the whole. words: for each use, what it is found by.
+    vectors: float32 [uses, dim]. sentences: of tokens, no two alike. at: for each use, its sentence
+    and its place in it, -1 for the whole. words: for each use, what it is found by. origins: for
+    each use, the number of the text's sentence.
     """
 
     output: str
     kind: str
     vectors: list[np.ndarray] = field(default_factory=list)
-    sentences: list[list[str]] = field(default_factory=list)
+    sentences: list[Sequence[str]] = field(default_factory=list)
     at: list[tuple[int, int]] = field(default_factory=list)
     words: list[tuple[str, ...]] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
     bytes: int = 0
+    _seen: dict[Hashable, int] = field(default_factory=dict)
 
     def full(self, most: int) -> bool:
         """Whether there is no room for more."""
         return len(self.at) >= most or self.bytes >= MOST_BYTES
 
-    def add(self, vectors: np.ndarray, tokens: Sequence[str], places: Sequence[int]) -> None:
-        """Add a sentence, and vectors [uses, dim] of its tokens at these places."""
-        shown = [_cut(token) for token in tokens]
+    def add(
+        self,
+        vectors: np.ndarray,
+        tokens: Sequence[str],
+        places: Sequence[int],
+        words: Sequence[Iterable[str]],
+        origin: Hashable = None,
+    ) -> None:
+        """Add a sentence, unless there is one like it, and uses at some places.
+
+        vectors: [uses, dim]. words: for each use, what it is found by. origin: what names the
+        sentence if it is added for each use in it.
+        """
+        shown = tuple(map(_cut, tokens))
+        key = shown, tuple(places)
+        if key in self._seen:
+            return
+        number = self._seen.setdefault(key, len(self._seen))
+        if origin is not None:
+            number = self._seen.setdefault(origin, len(self._seen))
         self.bytes += sum(len(json.dumps(token, ensure_ascii=False).encode()) for token in shown)
         self.vectors.append(np.array(vectors, np.float32))  # a view would keep the whole part
         self.at += ((len(self.sentences), place) for place in places)
+        self.words += (tuple({_cut(word).lower() for word in own}) for own in words)
+        self.origins += [number] * len(places)
         self.sentences.append(shown)
 
     def nearest(self) -> tuple[dict[str, list[int]], dict[int, list[tuple[int, int]]]]:
@@ -74,12 +97,12 @@ class Sample:
         if not self.at:
             return
         vectors = directions(np.concatenate(self.vectors))
-        sentences = np.array(self.at)[:, 0]
+        origins = np.array(self.origins)
         most = POOLED_NEIGHBOURS if self.kind == "word" else NEIGHBOURS
         for begin in range(0, len(asked), ROWS):
             some = np.array(asked[begin : begin + ROWS])
             near = vectors[some] @ vectors.T
-            near[sentences[some][:, np.newaxis] == sentences] = -np.inf
+            near[origins[some][:, np.newaxis] == origins] = -np.inf
             best = np.argpartition(-near, min(most, near.shape[1] - 1), axis=1)[:, :most]
             for row, (use, found) in enumerate(zip(some.tolist(), best, strict=True)):
                 order = found[np.argsort(-near[row, found], kind="stable")].tolist()
@@ -89,11 +112,6 @@ class Sample:
 
 def _cut(token: str) -> str:
     return token if len(token) <= TOKEN else f"{token[:TOKEN]}…"
-
-
-def _key(token: str) -> str:
-    """What a token is found by."""
-    return _cut(token).lower()
 
 
 def spread(uses: Sequence[int]) -> Sequence[int]:
@@ -116,7 +134,7 @@ def sample_of(run: Run) -> Sample | None:
     sample = Sample(output, "sentence" if output == SENTENCE_OUTPUT else "token")
     parts = min(PARTS, sum(1 for _ in run.part_paths()))
     add = _add_occurrences if run.settings.words else _add_sentences
-    columns = [*context_columns(run), "word"] if run.settings.words else ["tokens", "num_tokens"]
+    columns = [*context_columns(run), *KEYS] if run.settings.words else ["tokens", "num_tokens"]
     tables = islice(run.tables([*dict.fromkeys([*columns, output])]), parts)
     for i, table in enumerate(tables):
         add(sample, run, table, (i + 1) * MOST // parts)
@@ -133,24 +151,24 @@ def _add_sentences(sample: Sample, run: Run, table: pa.Table, most: int) -> None
         if sample.full(most):
             return
         if one:
-            sample.add(vectors[i : i + 1], tokens[:WHOLE], [-1])
-            sample.words.append(tuple({_key(token) for token in tokens[:WHOLE]}))
+            sample.add(vectors[i : i + 1], tokens[:WHOLE], [-1], [tokens[:WHOLE]])
         else:
             own = vectors[begins[i] : begins[i] + len(tokens)]
-            sample.add(own, tokens, range(len(tokens)))
-            sample.words += ((_key(token),) for token in tokens)
+            sample.add(own, tokens, range(len(tokens)), [[token] for token in tokens])
 
 
 def _add_occurrences(sample: Sample, run: Run, table: pa.Table, most: int) -> None:
     """The same of rows that are occurrences of words."""
-    vectors, words = run.vectors(table, sample.output), table["word"]
+    vectors = run.vectors(table, sample.output)
     rows = _places(table.num_rows, table.num_rows, most - len(sample.at))
     chosen = table.take(pa.array(rows, pa.int64()))
-    for i, (left, token, right) in zip(rows, contexts(chosen, AROUND), strict=True):
+    found = zip(rows, contexts(chosen, AROUND), chosen.select(KEYS).to_pylist(), strict=True)
+    for i, (left, token, right), row in found:
         if sample.full(most):
             return
-        sample.add(vectors[i : i + 1], [*left, token, *right], [len(left)])
-        sample.words.append(tuple({_key(words[i].as_py()), _key(token)}))
+        word, *origin = row.values()
+        tokens, words = [*left, token, *right], [[word, token]]
+        sample.add(vectors[i : i + 1], tokens, [len(left)], words, tuple(origin))
 
 
 def _places(uses: int, rows: int, most: int) -> range:
@@ -165,6 +183,5 @@ def _pooled(run: Run, output: str) -> Sample | None:
     for i in np.argsort(-np.array(counts), kind="stable")[:MOST_POOLED].tolist():
         if sample.full(MOST_POOLED):
             break
-        sample.add(means[i : i + 1], [words[i], f"({counts[i]:,})"], [0])
-        sample.words.append((_key(words[i]),))
+        sample.add(means[i : i + 1], [words[i], f"({counts[i]:,})"], [0], [[words[i]]])
     return sample if sample.at else None

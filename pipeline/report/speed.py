@@ -19,7 +19,8 @@ from elmo_beam.transforms.files.storage import list_times
 
 BARS = 48  # over the whole working time, about
 MOST_SESSIONS = 12  # drawn: the last
-PAUSE, USUAL = 60.0, 10  # seconds without a block, and times the usual wait for one, at least
+MOMENT = 5.0  # seconds; blocks that are committed within it are committed together
+PAUSE = 6  # times the usual wait for a block, at least
 BETWEEN, ROOM = 0.02, 0.15  # of the picture's width: between two sessions, and for a name
 
 Blocks = tuple[np.ndarray, np.ndarray]  # when they were committed, in order, and their tokens
@@ -37,10 +38,10 @@ def block_times(layout: Layout, state: RunState) -> Blocks:
 def sessions(blocks: Blocks) -> list[Blocks]:
     """The blocks of each stretch of work."""
     times, tokens = blocks
-    gaps = np.diff(times)
-    waits = gaps[gaps >= 1.0]  # not of those that were committed together
-    usual = float(np.median(waits)) if len(waits) else 0.0
-    cuts = np.flatnonzero(gaps > max(PAUSE, USUAL * usual)) + 1
+    # Workers that began together also end their blocks together, and these do not wait.
+    waits = np.diff(np.unique(times // MOMENT)) * MOMENT
+    usual = float(np.median(waits)) if len(waits) else MOMENT
+    cuts = np.flatnonzero(np.diff(times) > PAUSE * usual) + 1
     return list(zip(np.split(times, cuts), np.split(tokens, cuts), strict=True))
 
 
