@@ -20,8 +20,8 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
 COMMAND = Command(
     summary="write a run as one page of HTML, DIR/report.html",
-    description="Write DIR/report.html: each file's accounts, rejects, the speed, a box to look words "
-    "up in, a map of words, and the settings. The page needs no network.",
+    description="Write DIR/report.html: each file's accounts, rejected lines, the speed, a box to "
+    "look words up in, a map of words, the settings. The page needs no network.",
     add_flags=add_run,
     run=run,
 )
