@@ -9,6 +9,7 @@ from html import escape
 from elmo_beam.pipeline.report.labels import Label, placed_labels
 
 WIDTH = 640
+TALL = 140  # the highest bar
 TIP = 46  # the height of the strip under a picture where marks say what they are
 HINT = "Point at a mark, or tap it, to read it here."
 GROUPS = 12  # colours, classes c0, c1, … of the style sheet
@@ -42,22 +43,20 @@ class Bar:
     text: str
 
 
-def bars(
-    shown: Sequence[Bar], ticks: Sequence[tuple[float, str]], title: str, name: str, tall: int = 140
-) -> str:
+def bars(shown: Sequence[Bar], ticks: Sequence[tuple[float, str]], title: str, name: str) -> str:
     """Bars over an axis with some places marked. name: of the picture, unlike any other's."""
-    base = tall + 26
+    base = TALL + 26
     most = max((bar.height for bar in shown), default=0) or 1
     parts = [f'<text x="0" y="18">{most:,.0f}</text>']
     for bar in shown:
-        height = tall * bar.height / most
+        height = TALL * bar.height / most
         shape = (
             f'<rect x="{bar.left * WIDTH + 1:.1f}" y="{base - height:.1f}" height="{height:.1f}" '
             f'width="{max((bar.right - bar.left) * WIDTH - 2, 1):.1f}"/>'
         )
         # A short bar is as easy to point at as a high one.
         field = (
-            f'<rect class="field" x="{bar.left * WIDTH:.1f}" y="{base - tall}" height="{tall}" '
+            f'<rect class="field" x="{bar.left * WIDTH:.1f}" y="{base - TALL}" height="{TALL}" '
             f'width="{(bar.right - bar.left) * WIDTH:.1f}"/>'
         )
         parts.append(_mark(field + shape, bar.text, 0, base + 28))
