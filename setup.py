@@ -46,7 +46,11 @@ setup(
     # src/elmo_beam holds links to the three floors, which stay at the top of the repository.
     package_dir={"": "src"},
     packages=find_packages("src"),
-    package_data={"elmo_beam": ["py.typed"], "elmo_beam.elmo": ["default/*"]},
+    package_data={
+        "elmo_beam": ["py.typed"],
+        "elmo_beam.elmo": ["default/*"],
+        "elmo_beam.pipeline.report": ["page.css", "page.js"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         # transforms/beam_internals.py uses names that Beam keeps to itself: hence the upper bound.

@@ -74,6 +74,7 @@ def test_a_wheel_holds_one_package(wheel: Path) -> None:
         for path in (SOURCE / "elmo_beam" / floor).rglob("*.py")
     }
     assert len(modules) > 80 and modules <= set(found)
+    assert {f"elmo_beam/pipeline/report/page.{kind}" for kind in ("css", "js")} <= set(found)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
 COMMAND = Command(
     summary="write a run as one page of HTML, DIR/report.html",
-    description="Write DIR/report.html: accounts, sentence lengths, a map of words, rejects.",
+    description="Write DIR/report.html: each file's accounts, rejected lines, the speed, a box to "
+    "look words up in, a map of words, the settings. The page needs no network.",
     examples=(
         ("write vectors/report.html", "elmo-beam report vectors"),
         ("and look at it", "elmo-beam report vectors && xdg-open vectors/report.html"),

@@ -1,4 +1,4 @@
-"""Small pictures as SVG for a page: no script, and colours that everyone can tell apart."""
+"""Small pictures as SVG for a page. No script: what is pointed at or focused says what it is."""
 
 from __future__ import annotations
 
@@ -6,90 +6,117 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
+from elmo_beam.pipeline.report.labels import Label, placed_labels
 
-from elmo_beam.elmo.wording import counted
-
-# Okabe and Ito's colours, safe for colour-blind readers, then darker ones.
-COLOURS = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d1f", "#7a4fa3",
-    "#004c77", "#a36f00", "#006b4f", "#8f3f6b",
-)  # fmt: skip
+WIDTH = 640
+TALL = 140  # the highest bar
+TIP = 46  # the height of the strip under a picture where marks say what they are
+HINT = "Point at a mark, or tap it, to read it here."
+GROUPS = 12  # colours, classes c0, c1, … of the style sheet
+LONGEST = 160  # letters of what a mark says
+# How large the names on a map are, as in the style sheet: on wide screens, and on narrow ones, on
+# which the picture is half as large.
+NAMES = (("wide-only", 15), ("narrow-only", 27))
 
 
 @dataclass(frozen=True)
 class Point:
-    """A position from 0 to 1 each way, its group, and what to show when it is pointed at."""
+    """A position from 0 to 1 each way, its group, and what to show when it is pointed at.
+
+    beyond: its true place is outside the picture, and this is the nearest on its edge.
+    """
 
     x: float
     y: float
     group: str
     text: str
+    beyond: bool = False
 
 
-def histogram(counts: Sequence[int], edges: Sequence[int], width: int = 640) -> str:
-    """Bars of counts; each goes from one of the `edges` to the next, so there is one edge more."""
-    height, base = 190, 160
-    step = width / max(len(counts), 1)
-    most = max([*counts, 1])
-    parts = []
-    for i, count in enumerate(counts):
-        tall = 140 * count / most
-        last = edges[i + 1] - 1
-        start = "" if last == edges[i] else f"{edges[i]} to "
-        label = f"{start}{counted(last, 'token')}: {counted(count, 'sentence')}"
-        parts.append(
-            f'<rect x="{i * step + 1:.1f}" y="{base - tall:.1f}" width="{step - 2:.1f}" '
-            f'height="{tall:.1f}" fill="{COLOURS[0]}"><title>{label}</title></rect>'
+@dataclass(frozen=True)
+class Bar:
+    """From one place to another, from 0 to 1, its height in any unit, and what to show."""
+
+    left: float
+    right: float
+    height: float
+    text: str
+
+
+def bars(shown: Sequence[Bar], ticks: Sequence[tuple[float, str]], title: str, name: str) -> str:
+    """Bars over an axis with some places marked. name: of the picture, unlike any other's."""
+    base = TALL + 26
+    most = max((bar.height for bar in shown), default=0) or 1
+    parts = [f'<text x="0" y="18">{most:,.0f}</text>']
+    for bar in shown:
+        height = TALL * bar.height / most
+        shape = (
+            f'<rect x="{bar.left * WIDTH + 1:.1f}" y="{base - height:.1f}" height="{height:.1f}" '
+            f'width="{max((bar.right - bar.left) * WIDTH - 2, 1):.1f}"/>'
         )
-    for i in range(0, len(edges), max(1, len(edges) // 8)):
-        parts.append(f'<text x="{i * step:.1f}" y="{base + 18}">{edges[i]}</text>')
-    parts.append(f'<line x1="0" y1="{base}" x2="{width}" y2="{base}" stroke="#999"/>')
-    return _svg(width, height, "sentences by their length in tokens", parts)
+        # A short bar is as easy to point at as a high one.
+        field = (
+            f'<rect class="field" x="{bar.left * WIDTH:.1f}" y="{base - TALL}" height="{TALL}" '
+            f'width="{(bar.right - bar.left) * WIDTH:.1f}"/>'
+        )
+        parts.append(_mark(field + shape, bar.text, 0, base + 28))
+    parts.append(f'<line x1="0" y1="{base}" x2="{WIDTH}" y2="{base}"/>')
+    for i, (place, label) in enumerate(ticks):
+        side = "end" if place > 0.9 else "start"
+        wide = ' class="wide-only"' if i % 3 and i < len(ticks) - 1 else ""
+        parts.append(
+            f'<text x="{place * WIDTH:.1f}" y="{base + 22}" text-anchor="{side}"{wide}>'
+            f"{escape(label)}</text>"
+        )
+    return _svg(base + 28, title, name, parts, len(shown))
 
 
-def scatter(points: Sequence[Point], width: int = 640, height: int = 420) -> str:
-    """A map of points, coloured by group, with the group's name at its middle."""
-    groups = list(dict.fromkeys(point.group for point in points))
-    parts = []
-    for i, group in enumerate(groups):
+def scatter(points: Sequence[Point], title: str, name: str, height: int = 420) -> str:
+    """A map of points, coloured by group, with the group's name near its middle."""
+    groups = {group: i % GROUPS for i, group in enumerate(dict.fromkeys(p.group for p in points))}
+    parts, wanted = [], []
+    for group, colour in groups.items():
         own = [point for point in points if point.group == group]
-        colour = COLOURS[i % len(COLOURS)]
         for point in own:
-            x, y = _place(point.x, point.y, width, height)
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}" fill-opacity="0.6">'
-                f"<title>{escape(point.text)}</title></circle>"
-            )
-    for i, group in enumerate(groups):
-        own = [point for point in points if point.group == group]
+            x, y = _place(point.x, point.y, height)
+            kind = ' class="beyond"' if point.beyond else ""
+            shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"{kind}/>'
+            says = f"{point.text} (outside the picture)" if point.beyond else point.text
+            parts.append(_mark(shape, says, colour, height))
         middle = sorted(own, key=lambda p: p.x)[len(own) // 2].x
         centre = sorted(own, key=lambda p: p.y)[len(own) // 2].y
-        x, y = _place(middle, centre, width, height)
-        parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" class="name" style="fill:{COLOURS[i % len(COLOURS)]}">'
-            f"{escape(group)}</text>"
-        )
-    return _svg(
-        width, height, "token vectors, in the two directions in which they differ most", parts
+        wanted.append(Label(*_place(middle, centre, height), group, beside=len(own) == 1))
+    for where, size in NAMES:
+        for label in placed_labels(wanted, WIDTH, height, size):
+            kind = f"name {where} c{groups[label.text]}"
+            place = f'x="{label.x:.1f}" y="{label.y:.1f}"'
+            parts.append(f'<text {place} class="{kind}">{escape(label.shown)}</text>')
+    return _svg(height, title, name, parts, len(points))
+
+
+def _mark(shape: str, text: str, colour: int, below: int) -> str:
+    """A shape that can be pointed at, tapped and focused, and then says its text below."""
+    text = escape(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    return (
+        f'<g class="mark c{colour}" tabindex="0" role="img" aria-label="{text}">{shape}'
+        f'<foreignObject x="0" y="{below}" width="{WIDTH}" height="{TIP}"><div>{text}</div>'
+        "</foreignObject></g>"
     )
 
 
-def projected(vectors: np.ndarray) -> np.ndarray:
-    """[points, 2] from 0 to 1: their first two principal components."""
-    centred = vectors - vectors.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    flat = centred @ axes[:2].T
-    return (flat - flat.min(axis=0)) / np.maximum(np.ptp(flat, axis=0), 1e-9)
-
-
-def _place(x: float, y: float, width: int, height: int) -> tuple[float, float]:
+def _place(x: float, y: float, height: int) -> tuple[float, float]:
     """Pixels, with a margin for names."""
-    return 40 + x * (width - 80), 20 + (1 - y) * (height - 40)
+    return 40 + x * (WIDTH - 80), 20 + (1 - y) * (height - 40)
 
 
-def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
+def _svg(height: int, title: str, name: str, parts: Sequence[str], marks: int) -> str:
+    """The picture, and before it a way past its marks for those who go from one to the next.
+
+    height: without the strip under it.
+    """
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
-        f"{''.join(parts)}</svg>"
+        f'<a class="skip" href="#after-{name}">Skip the {marks:,} marks of the picture</a>'
+        f'<svg viewBox="0 0 {WIDTH} {height + TIP}" role="group" aria-label="{escape(title)}">'
+        f'<text x="0" y="{height + 18}" class="hint">{HINT}</text>'
+        f'{"".join(parts)}</svg><span id="after-{name}"></span>'
     )

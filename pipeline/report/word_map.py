@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import islice
 
@@ -13,8 +13,9 @@ import pyarrow as pa
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.report.contexts import context_columns, contexts
-from elmo_beam.pipeline.report.pooled import pooled_map
-from elmo_beam.pipeline.report.svg import Point, projected, scatter
+from elmo_beam.pipeline.report.pooled import map_caption, pooled_map
+from elmo_beam.pipeline.report.projection import projected
+from elmo_beam.pipeline.report.svg import Point, scatter
 from elmo_beam.transforms.readers.run import Run
 
 WORDS, USES = 12, 30  # at most: words, and uses of each
@@ -24,8 +25,8 @@ MAP_PARTS = 20  # only the first parts are read
 AROUND = 5  # tokens shown on either side of a use
 
 
-def word_map(run: Run) -> Iterator[str]:
-    """HTML of the map; nothing if there are too few uses."""
+def word_map(run: Run, topical: Sequence[str]) -> Iterator[str]:
+    """HTML of the map; nothing if there are too few uses. topical: words of `topical_words`."""
     outputs = [name for name in run.settings.outputs if name != SENTENCE_OUTPUT]
     if run.settings.pool:
         outputs = outputs or [SENTENCE_OUTPUT]
@@ -39,25 +40,30 @@ def word_map(run: Run) -> Iterator[str]:
         uses = _occurrences(run, output)
         chosen = sorted(uses, key=lambda word: -len(uses[word]))[:WORDS]
     else:
-        chosen = _topical_words(run)
+        chosen = list(topical)
         uses = _uses(run, output, set(chosen))
     vectors = [vector for word in chosen for vector, _ in uses[word]]
     if len(vectors) < 3:
         return
-    places = projected(np.array(vectors, np.float32))
-    texts = [(word, text) for word in chosen for _, text in uses[word]]
+    places, beyond = projected(np.array(vectors, np.float32))
+    texts = [(word, f"{word}: {text}") for word in chosen for _, text in uses[word]]
     points = [
-        Point(float(x), float(y), word, text)
-        for (x, y), (word, text) in zip(places, texts, strict=True)
+        Point(float(x), float(y), word, text, bool(far))
+        for (x, y), (word, text), far in zip(places, texts, beyond, strict=True)
     ]
     what = f"{counted(len(points), 'use')} of {counted(len(chosen), 'word')}"
-    yield f"<h2>{what}, by their {escape(output)} vectors</h2>"
-    yield scatter(points)
-    yield '<p class="soft">The plane in which they differ most; point at one to read it.</p>'
+    yield f'<h2 id="map">{what}, by their {escape(output)} vectors</h2>'
+    yield scatter(points, "token vectors, in the two directions in which they differ most", "map")
+    yield f'<p class="soft">{map_caption(points)}</p>'
 
 
-def _topical_words(run: Run) -> list[str]:
-    """The words that occur in bursts, as those of a topic do and those of grammar do not."""
+def topical_words(run: Run) -> list[str]:
+    """The words that occur in bursts, as those of a topic do and those of grammar do not.
+
+    Empty for a run of words, and for one that keeps no tokens.
+    """
+    if run.settings.words or "tokens" not in run.columns:
+        return []
     tables = islice(run.tables(["tokens"]), MAP_PARTS)
     columns = [table["tokens"].combine_chunks().flatten() for table in tables]
     if not columns:
