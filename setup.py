@@ -66,6 +66,7 @@ setup(
         "tensorflow>=2.21,<3",
         "tensorflow-hub>=0.16.1",
         "tqdm>=4.60",
+        "wrapt>=1.15",
         "zstandard>=0.19",
     ],
     extras_require={
@@ -79,6 +80,9 @@ setup(
             "flask-cors",
             "moto[s3]",
             "hypothesis",
+            "ipykernel",  # these three: for the notebooks
+            "matplotlib",
+            "nbclient",
             # These two, for the site, have left Python 3.10 behind.
             "mkdocs-material; python_full_version >= '3.11.5'",
             "mkdocstrings[python]; python_full_version >= '3.11.5'",
