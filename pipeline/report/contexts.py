@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.transforms.readers.run import Run
+
+
+def contextual_output(run: Run) -> str | None:
+    """The output that says most about a word in its sentence, None if there is only word_emb.
+
+    The top layer tells the senses of a word apart best (Peters et al. 2018, section 5.3).
+    """
+    outputs = run.settings.outputs
+    layers = sorted(name for name in outputs if name.startswith("lstm_outputs"))
+    usable = [*(name for name in (SENTENCE_OUTPUT, "elmo") if name in outputs), *layers]
+    return usable[-1] if usable else None
 
 
 def context_columns(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
-from elmo_beam.pipeline.report.contexts import context_columns, contexts
+from elmo_beam.pipeline.report.contexts import context_columns, contexts, contextual_output
 from elmo_beam.pipeline.report.directions import directions
 from elmo_beam.pipeline.report.pooled import word_means
 from elmo_beam.transforms.outputs.schema import has_one_vector
@@ -121,16 +121,12 @@ def spread(uses: Sequence[int]) -> Sequence[int]:
 
 def sample_of(run: Run) -> Sample | None:
     """Uses from the first parts; None if the run has no vectors in context, or keeps no tokens."""
-    outputs = run.settings.outputs
-    layers = sorted(name for name in outputs if name.startswith("lstm_outputs"))
-    # The top layer tells the senses of a word apart best (Peters et al. 2018, section 5.3).
-    usable = [*(o for o in (SENTENCE_OUTPUT, "elmo") if o in outputs), *layers]
+    output = contextual_output(run)
     if run.settings.pool:
-        return _pooled(run, usable[-1] if usable else outputs[0]) if run.complete else None
+        return _pooled(run, output or run.settings.outputs[0]) if run.complete else None
     keeps_tokens = context_columns(run) if run.settings.words else "tokens" in run.columns
-    if not usable or not keeps_tokens:
+    if output is None or not keeps_tokens:
         return None
-    output = usable[-1]
     sample = Sample(output, "sentence" if output == SENTENCE_OUTPUT else "token")
     parts = min(PARTS, sum(1 for _ in run.part_paths()))
     add = _add_occurrences if run.settings.words else _add_sentences

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from elmo_beam.elmo.errors import UserError
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.wording import counted
-from elmo_beam.pipeline.report.contexts import context_columns, contexts
+from elmo_beam.pipeline.report.contexts import context_columns, contexts, contextual_output
 from elmo_beam.pipeline.report.groups import two_groups
 from elmo_beam.pipeline.report.pooled import nearest_words
 from elmo_beam.transforms.readers.run import Run
@@ -38,14 +38,11 @@ def word_uses(run: Run, word: str) -> Iterator[str]:
     five of the words (82% and 98%) and judged on the others (84% and 95%). In a run of words or of
     sentences a use has one vector, the occurrence's or its sentence's.
     """
-    outputs = run.settings.outputs
-    # The top layer tells the senses of a word apart best (Peters et al. 2018, section 5.3).
-    layers = sorted(name for name in outputs if name.startswith("lstm_outputs"))
-    output = [SENTENCE_OUTPUT, *(o for o in outputs if o == "elmo"), *layers][-1]
+    output = contextual_output(run)
     if run.settings.pool:
-        yield from nearest_words(run, word, output if output in outputs else outputs[0])
+        yield from nearest_words(run, word, output or run.settings.outputs[0])
         return
-    if output not in outputs:
+    if output is None:
         raise UserError("the run has only word_emb, which has no context: add `outputs` elmo")
     vectors, shown, extent = _found(run, output, word)
     groups = [group for group in two_groups(vectors) if len(group)]
