@@ -88,9 +88,8 @@ def _uses(run: Run, output: str, words: set[str]) -> dict[str, list[tuple[np.nda
             for i, word in enumerate(sentence):
                 if word in words and len(found[word]) < USES:
                     around = " ".join(sentence[max(0, i - AROUND) : i + AROUND + 1])
-                    found[word].append(
-                        (vectors[at + i].copy(), around)
-                    )  # a view would keep the whole part
+                    # A view would keep the whole part.
+                    found[word].append((vectors[at + i].copy(), around))
             at += len(sentence)
         if all(len(found[word]) >= USES for word in words):
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -50,7 +51,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse has it, with the flags as they are written."""
-        return super().parse_known_args([self._as_written(arg) for arg in args], namespace)
+        given = sys.argv[1:] if args is None else args
+        return super().parse_known_args([self._as_written(arg) for arg in given], namespace)
 
     def _as_written(self, argument: str) -> str:
         name, equals, value = argument.partition("=")

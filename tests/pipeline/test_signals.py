@@ -80,6 +80,7 @@ class Signal:
         if name == "elmo_beam.pipeline.cli":
             os.kill(os.getpid(), int(sys.argv[1]))
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
 sys.meta_path.insert(0, Signal())
 command.main()
 """

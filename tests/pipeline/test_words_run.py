@@ -177,7 +177,7 @@ def test_a_context_instead_of_the_sentence(job: Job, words: Path) -> None:
     assert "bank: 5 uses" in shown and "  the [bank] again" in shown
     elmo_beam("inspect", job.out).succeeds()
     elmo_beam("report", job.out).succeeds()
-    assert "<title>in the bank . The</title>" in (job.out / "report.html").read_text()
+    assert 'aria-label="bank: in the bank . The"' in (job.out / "report.html").read_text()
     job.embed("--words", words, "--context", "3", *OUTPUTS).refuses("--context 2, now 3")
     assert len(package.word_vectors(package.open_run(job.out), "elmo")["bank"]) == 5
 
