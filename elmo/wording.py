@@ -10,6 +10,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def amount(size: int) -> str:
+    """Bytes as `8.4 kB` or `12.3 MB`."""
+    return f"{size / 1e3:,.1f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
+
+
 def duration(seconds: float) -> str:
     """`42 s`, `6 min` or `3.5 h`."""
     if seconds < 90:

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         sentence_keys=args.use_sentence_keys,
         index=not args.forget_sentences,
     )
-    say(write_hdf5(job, stop, StatusLine()))
+    say(write_hdf5(job, stop, StatusLine(args.quiet)))
     return 0
 
 

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
 
     flags = tuple(args.beam_flags)
     job = Job(tuple(args.inputs), args.output, settings, args.overwrite, flags)
-    layout, state, session = run_job(job, stop, StatusLine())
+    layout, state, session = run_job(job, stop, StatusLine(args.quiet))
     say(*summary(layout, state, session, args.verbose))
     lines = problems(state)
     for line in lines:

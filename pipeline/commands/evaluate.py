@@ -81,7 +81,9 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
         if paths:
             try:
-                found = evaluation.perplexity_of(handle, weights, paths, text, StatusLine())
+                found = evaluation.perplexity_of(
+                    handle, weights, paths, text, StatusLine(args.quiet)
+                )
                 figures["perplexity"] = found
                 say(evaluation.perplexity_line(found))
             except UserError as error:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         init_from=args.init_from,
         trust_model=args.trust_model,
     )
-    train(job, stop, StatusLine())
+    train(job, stop, StatusLine(args.quiet))
     return 0
 
 

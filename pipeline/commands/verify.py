@@ -27,7 +27,7 @@ COMMAND = Command(
     examples=(
         ("a run on this machine", "elmo-beam verify vectors"),
         ("a run in a bucket", "elmo-beam verify gs://bucket/vectors"),
-        ("before its input is deleted", "elmo-beam verify vectors && rm -r shards"),
+        ("and go on only if all is as accounted", "elmo-beam verify vectors && echo sound"),
     ),
     add_flags=add_run,
     run=run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elmo_beam.elmo.wording import counted, duration
+from elmo_beam.elmo.wording import amount, counted, duration
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
@@ -34,7 +34,7 @@ def summary(layout: Layout, state: RunState, session: Session, verbose: bool) ->
         *_passed_over(state),
         ("  rejected", f"{sum(rejected.values()):,}{_where(layout, rejected)}"),
         *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
-        ("output", f"{state.work('bytes') / 1e6:,.1f} MB in {counted(len(state.done), 'part')}"),
+        ("output", f"{amount(state.work('bytes'))} in {counted(len(state.done), 'part')}"),
     ]
     for shard in state.shards:
         of_shard = RunState([shard])

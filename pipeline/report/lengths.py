@@ -18,11 +18,12 @@ TICKS = 8  # lengths named below them, about
 def lengths(run: Run) -> Iterator[str]:
     """HTML of a histogram; nothing if there are no sentences."""
     seen: Counter[int] = Counter()
-    for part in run.tables(["offset", "sentence", "num_tokens"]):
-        offsets, sentences, tokens = (np.asarray(column) for column in part.columns)
+    for part in run.tables(["shard", "offset", "sentence", "num_tokens"]):
+        shards = part["shard"].combine_chunks().dictionary_encode().indices
+        places = [np.asarray(of) for of in (shards, part["offset"], part["sentence"])]
         # Of a run of words a sentence has as many rows as occurrences.
-        first = (np.diff(offsets, prepend=-1) != 0) | (np.diff(sentences, prepend=-1) != 0)
-        seen.update(tokens[first].tolist())
+        first = np.any([np.diff(place, prepend=-1) != 0 for place in places], axis=0)
+        seen.update(np.asarray(part["num_tokens"])[first].tolist())
     if not seen:
         return
     own = np.repeat(list(seen), list(seen.values()))

@@ -14,6 +14,7 @@ from elmo_beam.transforms.words.finder import checked_words
 
 RECORDED_ONLY = ("digest", "options")  # settings in run.json that are no flags: the model's
 NOT_IN_A_FILE = ("help", "config")
+LISTS = ("inputs", "outputs", "keep_fields")
 
 
 def config_values(path: str, parser: Parser) -> dict[str, Any]:
@@ -27,7 +28,9 @@ def config_values(path: str, parser: Parser) -> dict[str, Any]:
         settings = document["settings"]
         if settings.get("top_words"):  # its words are those that were counted
             settings = {**settings, "words": []}
-        document = {name: settings[name] for name in settings if name not in RECORDED_ONLY}
+        flags = {name: settings[name] for name in settings if name not in RECORDED_ONLY}
+        beside = {name: document[name] for name in document if name not in ("settings", "versions")}
+        document = {**flags, **beside}
     actions = {
         option.lstrip("-"): action
         for option, action in parser.flags().items()
@@ -68,7 +71,7 @@ def _value(parser: Parser, action: argparse.Action, value: Any) -> Any:
         return value
     if action.dest == "words" and isinstance(value, list):
         return checked_words(value) if value else ()
-    values = value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) and action.dest in LISTS else [value]
     if not all(type(one) in (str, int, float) for one in values):
         raise ArgumentError(f"{value!r} is not what the flag takes")
     if action.dest == "inputs":

@@ -87,6 +87,8 @@ def test_the_command_line_counts_first(job: Job) -> None:
         ({"max_tokens": True}, ("max_tokens", "True")),
         ({"split_sentences": "yes"}, ("split_sentences", "yes")),
         ({"dtype": "float64"}, ("dtype", "float64", "float16")),
+        ({"dtype": ["float16"]}, ("dtype", "float16")),
+        ({"settings": {"dtype": "float16"}, "nosuch": 1}, ("nosuch",)),
         ({"outputs": ["bert"]}, ("outputs", "bert")),
         ({"outputs": {"a": 1}}, ("outputs",)),
         ({"config": "other.json"}, ("config",)),
@@ -108,3 +110,12 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     for name in ("absent", "broken", ""):
         refused = elmo_beam("embed", "--config", tmp_path / name)
         refused.refuses("--config", tmp_path / name, code=2)
+
+
+def test_what_stands_beside_recorded_settings_counts_too(job: Job) -> None:
+    job.file("a.txt", "one bank\n")
+    beside = {"max_tokens": 7, "input": str(job.folder / "in" / "*")}
+    config = written(job.folder, {"settings": {"max_tokens": 9, "dtype": "float16"}, **beside})
+    model = ("--model", job.model, "--output", job.out)
+    elmo_beam("embed", "--config", config, *model).succeeds()
+    assert (recorded(job)["max_tokens"], recorded(job)["dtype"]) == (7, "float16")

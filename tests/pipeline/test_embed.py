@@ -197,7 +197,7 @@ def test_the_summary_adds_up(job: Job) -> None:
         "steps",
         "token cache",
         "model load",
-        "MB",
+        "kB",
         str(job.out / "rejects"),
     ):
         assert figure in shown, shown

@@ -134,6 +134,17 @@ def test_a_bar_fits_its_terminal_and_is_cleared(columns: int) -> None:
         assert "2,345 tokens/s" in states[-1]
 
 
+@pytest.mark.parametrize("flags", [[], ["--quiet"]])
+def test_a_command_draws_on_a_terminal_unless_it_is_to_be_quiet(
+    tmp_path: Path, flags: list[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("One bank.\n")
+    files = ["--input", tmp_path / "a.txt", "--output", tmp_path / "out"]
+    command = [sys.executable, "-m", "elmo_beam", "embed", *files, *flags]
+    shown = on_terminal([*command], 80)
+    assert ("0%|" in shown) == (not flags) and "is complete" in shown
+
+
 def test_a_run_that_is_watched_counts_what_is_in_the_model(tmp_path: Path) -> None:
     text = tmp_path / "in.txt"
     text.write_text("".join(f"Line {i} of the text .\n" for i in range(30)) + "\n" * 30)

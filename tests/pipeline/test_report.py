@@ -163,6 +163,15 @@ def test_words_are_looked_up_in_every_kind_of_run(
     assert "holiday </script><b>" in " ".join(" ".join(each) for each in sample["sentences"])
 
 
+def test_short_files_of_one_part_have_their_own_lengths(job: Job) -> None:
+    for name, text in (("a", "one two"), ("b", "a b c d e f g h"), ("c", "a b c d e f")):
+        job.file(f"{name}.txt", text + "\n")
+    job.embed("--tokenizer", "whitespace").succeeds()
+    elmo_beam("report", job.out).succeeds()
+    page = (job.out / "report.html").read_text("utf-8")
+    assert "median 6, longest 8" in page and "8 tokens: 1 sentence" in page
+
+
 def test_a_sentence_that_is_repeated_is_no_neighbour_of_itself(job: Job) -> None:
     job.file("a.txt", BANKS * 3)
     job.embed("--tokenizer", "whitespace").succeeds()
