@@ -15,6 +15,8 @@ from elmo_beam.transforms.files.remote import is_remote
 from elmo_beam.transforms.files.storage import list_names, read_bytes
 from elmo_beam.transforms.packs import Planned, parse_planned
 
+ALMOST = 0.99  # of a run whose last block is not finished
+
 
 class Progress:
     """Watches plan/ and blocks/ of a run, whoever writes them."""
@@ -62,6 +64,8 @@ class Progress:
         lines = sum(lines for _, _, lines in self._planned)
         done = self._lines + sum(lines for lines, _ in begun)
         self._share = max(self._share, done / lines) if lines and not self._unplanned else 0.0
+        if self.blocks < self.planned_blocks:  # something is still to be written
+            self._share = min(self._share, ALMOST)
         self._status.show(self._share, self.line())
 
     def stopped(self) -> str:

@@ -6,6 +6,7 @@ from elmo_beam.elmo.wording import amount, counted, duration
 from elmo_beam.pipeline.job.session import Session
 from elmo_beam.pipeline.job.state import RunState
 from elmo_beam.transforms.files.layout import Layout
+from elmo_beam.transforms.files.storage import exists
 
 LEAST_TOKENS = 1000  # of a session whose rate means something
 
@@ -36,6 +37,8 @@ def summary(layout: Layout, state: RunState, session: Session, verbose: bool) ->
         *((f"    {reason}", f"{n:,}") for reason, n in sorted(rejected.items())),
         ("output", f"{amount(state.work('bytes'))} in {counted(len(state.done), 'part')}"),
     ]
+    if exists(layout.words):
+        rows.append(("words", f"their means are in {layout.words}"))
     for shard in state.shards:
         of_shard = RunState([shard])
         if of_shard.rejected and not of_shard.total("embedded"):

@@ -256,6 +256,7 @@ def test_nothing_to_count(job: Job, text: bytes, named: str) -> None:
 def test_inspect_and_the_report(job: Job, words: Path) -> None:
     job.embed("--pool", "word", "--words", words, *OUTPUTS).succeeds()
     shown = elmo_beam("inspect", job.out).succeeds().out
+    assert f"their means are in {job.out}/words.parquet" in shown
     assert "elmo_mean" in shown and "word 'old man', count 3" in shown
     near = elmo_beam("inspect", job.out, "--word", "BANK").succeeds().out.splitlines()
     assert near[0] == "bank: 2 uses; nearest words, by cosine of their mean elmo"
