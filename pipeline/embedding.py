@@ -234,7 +234,7 @@ def _pipe() -> list[int]:
 
 def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
     """Show what the child reports; its last word, None if it ended without one."""
-    status = StatusLine() if progress else None
+    status = StatusLine(quiet=not progress)
     ended: dict[str, Any] | None = None
     for line in received:
         if not line.endswith("\n"):  # it was cut off
@@ -242,10 +242,9 @@ def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
         event = json.loads(line)
         if "share" not in event:
             ended = event
-        elif status:
+        else:
             status.show(event["share"], event["text"])
-    if status:
-        status.end()
+    status.end()
     return ended
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any
@@ -13,6 +12,7 @@ from elmo_beam.elmo.arguments import check_string, items_of, path_text, string_l
 from elmo_beam.elmo.encoder.passes import in_order
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, load_encoder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
+from elmo_beam.elmo.progress_bar import progress_bar
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.transforms.files.settings import Settings
 from elmo_beam.transforms.models import local_handle
@@ -106,7 +106,9 @@ class TextEncoder:
         """
         checked_outputs(self._encoder.options, [output], "output")
         items = items_of("texts", texts)
-        return self._stream(items, output, _bar(texts, show_progress_bar))
+        total = len(texts) if isinstance(texts, Sized) else None
+        bar = progress_bar(total=total, unit=" texts", disable=not show_progress_bar)
+        return self._stream(items, output, bar)
 
     def _stream(self, texts: Iterator[str], output: str, bar: Any) -> Iterator[np.ndarray]:
         done = 0
@@ -126,12 +128,3 @@ class TextEncoder:
             yield from vectors
         else:
             yield from np.split(vectors, sentences.offsets[1:-1])
-
-
-def _bar(texts: Iterable[str], shown: bool) -> Any:
-    """A progress bar over texts, on a terminal or in a notebook."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without ipywidgets a notebook gets the bar as text
-        from tqdm.auto import tqdm
-    total = len(texts) if isinstance(texts, Sized) else None
-    return tqdm(total=total, unit=" texts", disable=not shown)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from typing import Any, Protocol
 
+from elmo_beam.elmo.progress_bar import progress_bar
 from elmo_beam.elmo.wording import duration
 from elmo_beam.pipeline.terminal.console import on_terminal, printable, show
 
@@ -84,7 +84,9 @@ class StatusLine:
         if self._pace.rate and share < 1:
             text = f"{duration((1 - share) / self._pace.rate)} left, {text}"
         if self._draws:
-            self._bar = self._bar or _new_bar()
+            self._bar = self._bar or progress_bar(
+                total=1, bar_format=LAYOUT, leave=False, dynamic_ncols=True
+            )
             self._bar.n = share
             self._bar.set_description_str(printable(text))
         elif text != self._last_text and now - self._last_time >= LINE_EVERY:
@@ -103,10 +105,3 @@ def in_notebook() -> bool:
     ipython: Any = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     return bool(shell) and "IPKernelApp" in shell.config
-
-
-def _new_bar() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without ipywidgets a notebook gets the bar as text
-        from tqdm.auto import tqdm
-    return tqdm(total=1, bar_format=LAYOUT, leave=False, dynamic_ncols=True)
