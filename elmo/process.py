@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STDERR = 2
+STDERR = 2
 _claimed = False
-_visible_stderr = _STDERR
+_visible_stderr = STDERR
 
 
 def claim_process() -> None:
@@ -43,16 +43,16 @@ def quiet_stderr() -> Iterator[None]:
     The log level variables miss the lines that TensorFlow's C++ writes first.
     """
     global _visible_stderr
-    if not _claimed or _visible_stderr != _STDERR:
+    if not _claimed or _visible_stderr != STDERR:
         yield
         return
-    saved = _visible_stderr = os.dup(_STDERR)
+    saved = _visible_stderr = os.dup(STDERR)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, _STDERR)
+        os.dup2(nowhere, STDERR)
         yield
     finally:
-        os.dup2(saved, _STDERR)
-        _visible_stderr = _STDERR
+        os.dup2(saved, STDERR)
+        _visible_stderr = STDERR
         os.close(saved)
         os.close(nowhere)

@@ -234,17 +234,16 @@ def _pipe() -> list[int]:
 
 def _follow(received: IO[str], progress: bool) -> dict[str, Any] | None:
     """Show what the child reports; its last word, None if it ended without one."""
-    status = StatusLine(quiet=not progress)
     ended: dict[str, Any] | None = None
-    for line in received:
-        if not line.endswith("\n"):  # it was cut off
-            break
-        event = json.loads(line)
-        if "share" not in event:
-            ended = event
-        else:
-            status.show(event["share"], event["text"])
-    status.end()
+    with StatusLine(quiet=not progress) as status:
+        for line in received:
+            if not line.endswith("\n"):  # it was cut off
+                break
+            event = json.loads(line)
+            if "share" not in event:
+                ended = event
+            else:
+                status.show(event["share"], event["text"])
     return ended
 
 

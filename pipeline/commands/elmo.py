@@ -45,18 +45,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
     """Embed a file of tokenized sentences, and write one HDF5 file."""
-    from elmo_beam.pipeline.job.allennlp import Hdf5Job, write_hdf5
+    with StatusLine(args.quiet) as status:
+        from elmo_beam.pipeline.job.allennlp import Hdf5Job, write_hdf5
 
-    job = Hdf5Job(
-        input_file=args.input_file,
-        output_file=args.output_file,
-        layers=args.layers,
-        options_file=args.options_file,
-        weight_file=args.weight_file,
-        sentence_keys=args.use_sentence_keys,
-        index=not args.forget_sentences,
-    )
-    say(write_hdf5(job, stop, StatusLine(args.quiet)))
+        job = Hdf5Job(
+            input_file=args.input_file,
+            output_file=args.output_file,
+            layers=args.layers,
+            options_file=args.options_file,
+            weight_file=args.weight_file,
+            sentence_keys=args.use_sentence_keys,
+            index=not args.forget_sentences,
+        )
+        written = write_hdf5(job, stop, status)
+    say(written)
     return 0
 
 

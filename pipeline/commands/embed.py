@@ -29,14 +29,15 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     required(args, "inputs", "output")
     settings = settings_of(args)
 
-    from elmo_beam.pipeline.job.job import Job
-    from elmo_beam.pipeline.job.manifest import problems
-    from elmo_beam.pipeline.job.run import run_job
-    from elmo_beam.pipeline.job.summary import summary
+    with StatusLine(args.quiet) as status:
+        from elmo_beam.pipeline.job.job import Job
+        from elmo_beam.pipeline.job.manifest import problems
+        from elmo_beam.pipeline.job.run import run_job
+        from elmo_beam.pipeline.job.summary import summary
 
-    flags = tuple(args.beam_flags)
-    job = Job(tuple(args.inputs), args.output, settings, args.overwrite, flags)
-    layout, state, session = run_job(job, stop, StatusLine(args.quiet))
+        flags = tuple(args.beam_flags)
+        job = Job(tuple(args.inputs), args.output, settings, args.overwrite, flags)
+        layout, state, session = run_job(job, stop, status)
     say(*summary(layout, state, session, args.verbose))
     lines = problems(state)
     for line in lines:

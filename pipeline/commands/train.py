@@ -54,18 +54,19 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
         raise ArgumentError(f"`epochs` {args.epochs:g} is more than {MOST_EPOCHS:,}")
     text = text_settings_of(args)
 
-    from elmo_beam.pipeline.training.start import TrainingJob, train
+    with StatusLine(args.quiet) as status:
+        from elmo_beam.pipeline.training.start import TrainingJob, train
 
-    job = TrainingJob(
-        inputs=tuple(args.inputs),
-        output=args.output,
-        text=text,
-        epochs=args.epochs,
-        options_file=args.options,
-        init_from=args.init_from,
-        trust_model=args.trust_model,
-    )
-    train(job, stop, StatusLine(args.quiet))
+        job = TrainingJob(
+            inputs=tuple(args.inputs),
+            output=args.output,
+            text=text,
+            epochs=args.epochs,
+            options_file=args.options,
+            init_from=args.init_from,
+            trust_model=args.trust_model,
+        )
+        train(job, stop, status)
     return 0
 
 

@@ -13,6 +13,8 @@ import os
 import re
 import sys
 
+from elmo_beam.elmo.process import STDERR, visible_stderr
+
 CLEAR_LINE = "\r\x1b[K"  # on a terminal
 # Control characters, line and paragraph separators, what turns the direction of text around, and
 # halves of surrogate pairs, which have no bytes in any encoding.
@@ -68,21 +70,42 @@ def lost_output() -> OSError | None:
 
 def complain(text: str) -> None:
     """Print one line of trouble to standard error."""
-    show(f"elmo-beam: {text}")
+    show(f"elmo-beam: {text}", start=CLEAR_LINE if on_terminal() else "")
 
 
 def show(text: str, start: str = "", end: str = "\n") -> None:
     """Print to standard error, if it can be; `start` and `end` may move the cursor."""
     with contextlib.suppress(AttributeError, OSError, ValueError):  # None; full; closed
-        sys.stderr.write(f"{start}{printable(text)}{end}")
+        VISIBLE.write(f"{start}{printable(text)}{end}")
+        VISIBLE.flush()
+
+
+class _VisibleStderr:
+    """Standard error as it is at the time, also while what libraries write to it is discarded."""
+
+    @property
+    def encoding(self) -> str:
+        return getattr(sys.stderr, "encoding", None) or "utf-8"
+
+    def fileno(self) -> int:
+        return visible_stderr()
+
+    def write(self, text: str) -> int:
+        if visible_stderr() == STDERR:
+            return sys.stderr.write(text)
+        return os.write(visible_stderr(), text.encode(self.encoding, "replace"))
+
+    def flush(self) -> None:
         sys.stderr.flush()
+
+
+VISIBLE = _VisibleStderr()
 
 
 def complain_at_once(descriptor: int, text: str) -> None:
     """`complain` where Python's own streams may be in use: in a signal's handler."""
     start = CLEAR_LINE if on_terminal() else ""
-    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    line = f"{start}elmo-beam: {printable(text)}\n".encode(encoding, "replace")
+    line = f"{start}elmo-beam: {printable(text)}\n".encode(VISIBLE.encoding, "replace")
     with contextlib.suppress(OSError):
         os.write(descriptor, line)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from elmo_beam.elmo.progress_bar import progress_bar
 from elmo_beam.elmo.wording import duration
-from elmo_beam.pipeline.terminal.console import on_terminal, printable, show
+from elmo_beam.pipeline.terminal.console import VISIBLE, on_terminal, printable, show
 
 LINE_EVERY = 10.0  # seconds between plain lines
 # As tqdm lays a bar out, and the text after it, cut to the width of the terminal.
@@ -73,7 +73,15 @@ class StatusLine:
         self._quiet, self._draws = quiet, on_terminal() or in_notebook()
         self._bar: Any = None
         self._pace = Pace()
-        self._last_time, self._last_text = time.monotonic(), ""
+        self._last_time, self._last_text = -LINE_EVERY, ""
+
+    def __enter__(self) -> StatusLine:
+        if self._draws:
+            self.show(0.0, "starting")  # what is imported next may take some seconds
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
 
     def show(self, share: float, text: str) -> None:
         """Show how far the work is, and how long it will take; share: from 0 to 1."""
@@ -85,7 +93,11 @@ class StatusLine:
             text = f"{duration((1 - share) / self._pace.rate)} left, {text}"
         if self._draws:
             self._bar = self._bar or progress_bar(
-                total=1, bar_format=LAYOUT, leave=False, dynamic_ncols=True
+                total=1,
+                bar_format=LAYOUT,
+                leave=False,
+                dynamic_ncols=True,
+                file=None if in_notebook() else VISIBLE,
             )
             self._bar.n = share
             self._bar.set_description_str(printable(text))

@@ -86,6 +86,19 @@ def test_time_left_follows_the_share_that_is_done(
     assert minutes == sorted(minutes, reverse=True)
 
 
+def test_without_a_terminal_the_first_line_comes_at_once_and_then_few(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(status_line.time, "monotonic", lambda: now[0])
+    with StatusLine() as status:
+        for block in range(21):
+            status.show(0.0, f"{block} of 20 blocks")
+            now[0] += 1.0
+    shown = capsys.readouterr().err.splitlines()
+    assert shown == ["0 of 20 blocks", "10 of 20 blocks", "20 of 20 blocks"]
+
+
 def test_quiet_is_quiet(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +145,26 @@ def test_a_bar_fits_its_terminal_and_is_cleared(columns: int) -> None:
     assert states[-1].startswith("100%|") and shown.endswith("\r")
     if columns > 79:
         assert "2,345 tokens/s" in states[-1]
+
+
+IMPORTING = """
+import os
+from elmo_beam.elmo.process import claim_process, quiet_stderr
+from elmo_beam.pipeline.terminal.console import complain
+from elmo_beam.pipeline.terminal.status_line import StatusLine
+claim_process()
+with StatusLine() as status:
+    with quiet_stderr():
+        os.write(2, b"a line of a library")
+        status.show(0.5, "still here")
+    complain("trouble")
+"""
+
+
+def test_a_bar_goes_on_while_a_library_is_made_quiet() -> None:
+    shown = on_terminal([sys.executable, "-c", IMPORTING], 80)
+    assert "starting" in shown and "a line of a library" not in shown
+    assert "still here" in shown and "\r\x1b[Kelmo-beam: trouble\r\n" in shown
 
 
 @pytest.mark.parametrize("flags", [[], ["--quiet"]])
