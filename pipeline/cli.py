@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import faulthandler
 import logging
@@ -18,7 +17,7 @@ from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of, memory_err
 from elmo_beam.elmo.process import claim_process
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.terminal.command import Command
-from elmo_beam.pipeline.terminal.config import config_values
+from elmo_beam.pipeline.terminal.config import read_config
 from elmo_beam.pipeline.terminal.console import complain, lost_output, prepare
 from elmo_beam.pipeline.terminal.flag_types import Parser, nearest, underscored
 from elmo_beam.pipeline.terminal.stopping import Stopper, leave
@@ -52,7 +51,7 @@ def run(argv: list[str]) -> int:
 def _run_command(argv: list[str], stop: Stopper) -> int:
     """The exit code; every error becomes one line."""
     parser, parsers = _parsers()
-    name = ""
+    name, config = "", None
     try:
         if not argv:
             parser.print_help()
@@ -60,7 +59,10 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
         args, rest = parser.parse_known_args(argv)
         name = args.command
         if getattr(args, "config", None):
-            args, rest = _with_config(args, argv, parser, parsers[name])
+            config = read_config(args.config, parsers[name]).without_given(args, parsers[name])
+            parsers[name].set_defaults(**config.values)
+            args, rest = parser.parse_known_args(argv)
+            rest = [*config.beam_flags, *rest]
         command: Command = args.chosen
         rest = [underscored(flag) for flag in rest]
         if rest:
@@ -70,7 +72,8 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
     except UserError as error:
         # The command's own flags first: `elmo` writes some of them in another way.
         own = [parsers[name]] if name else []
-        complain(_with_flags(str(error), [*own, *parsers.values()]))
+        message = config.explained(str(error)) if config else str(error)
+        complain(_with_flags(message, [*own, *parsers.values()]))
         return 2 if isinstance(error, ArgumentError) else 1
     except Exception as error:
         if ours := memory_error(error):
@@ -84,21 +87,13 @@ def _run_command(argv: list[str], stop: Stopper) -> int:
         return int(end.code or 0)
 
 
-def _with_config(
-    args: argparse.Namespace, argv: list[str], parser: Parser, of_command: Parser
-) -> tuple[argparse.Namespace, list[str]]:
-    """The arguments with the values of --config, where the command line gives none."""
-    values = config_values(args.config, of_command)
-    inputs = values.pop("inputs", [])  # --input adds to what there is
-    of_command.set_defaults(**values)
-    args, rest = parser.parse_known_args(argv)
-    args.inputs = args.inputs or inputs
-    return args, rest
-
-
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of the whole command line, and that of each command."""
-    parser = Parser(prog="elmo-beam", description="Turn text shards into ELMo vectors.")
+    parser = Parser(
+        prog="elmo-beam",
+        description="Turn text shards into ELMo vectors.",
+        epilog="elmo-beam COMMAND --help shows a command's flags, with examples.",
+    )
     parser.add_argument("--version", action="version", version=f"elmo-beam {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers: dict[str, Parser] = {}

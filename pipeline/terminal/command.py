@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from elmo_beam.pipeline.terminal.stopping import Stopper
+
+TOGETHER = "\0"  # stands for a space at which no line is broken
 
 
 @dataclass(frozen=True)
@@ -29,5 +34,23 @@ class Command:
 
     def epilog(self) -> str:
         """What stands under the flags in --help."""
-        lines = [f"  {what}:\n    {line}" for what, line in self.examples]
-        return "\n".join([*([self.note, ""] if self.note else []), "examples:", *lines])
+        width = shutil.get_terminal_size().columns - 2  # as argparse has it
+        lines = [f"  {what}:\n{_continued(line, width)}" for what, line in self.examples]
+        note = [textwrap.fill(self.note, width), ""] if self.note else []
+        return "\n".join([*note, "examples:", *lines])
+
+
+def _continued(line: str, width: int) -> str:
+    """A command line over several lines of this width, as a shell joins them again.
+
+    A flag and its value stay together.
+    """
+    parts = textwrap.wrap(
+        re.sub(r"(--\w+) (?!-)", rf"\1{TOGETHER}", line),
+        max(width - 2, 20),
+        initial_indent=" " * 4,
+        subsequent_indent=" " * 6,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return " \\\n".join(parts).replace(TOGETHER, " ")

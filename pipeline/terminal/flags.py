@@ -50,9 +50,9 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     add_inputs(
         parser,
         "a file or quoted glob, local or a URL; repeat it for more. Text, .jsonl, .csv, .tsv, "
-        ".conllu, .fasta, all also as .gz, .bz2, .zst; .parquet",
+        ".conllu, .fasta, all also as .gz, .bz2, .zst; .parquet (required)",
     )
-    parser.add_argument("--output", type=path, metavar="DIR", help="the output folder")
+    parser.add_argument("--output", type=path, metavar="DIR", help="the output folder (required)")
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -71,8 +71,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         type=outputs,
         default=d.outputs,
         metavar="NAMES",
-        help="any of word_emb, lstm_outputs1, …, elmo, default; separated by commas "
-        "(default: elmo)",
+        help="one or more, separated by commas: word_emb (the token layer), lstm_outputs1, "
+        "lstm_outputs2 and so on (the LSTM layers), elmo (the mix of all layers), default (one "
+        "vector per sentence) (default: elmo)",
     )
     written.add_argument(
         "--format",

@@ -84,7 +84,7 @@ def test_the_command_line_counts_first(job: Job) -> None:
         ({"max_token": 9}, ("max_token", "max_tokens")),
         ({"max_tokens": 0}, ("max_tokens", "0")),
         ({"max_tokens": "many"}, ("max_tokens", "many")),
-        ({"max_tokens": True}, ("max_tokens", "True")),
+        ({"max_tokens": True}, ("max_tokens", "true")),
         ({"split_sentences": "yes"}, ("split_sentences", "yes")),
         ({"dtype": "float64"}, ("dtype", "float64", "float16")),
         ({"dtype": ["float16"]}, ("dtype", "float16")),
@@ -93,7 +93,12 @@ def test_the_command_line_counts_first(job: Job) -> None:
         ({"outputs": {"a": 1}}, ("outputs",)),
         ({"config": "other.json"}, ("config",)),
         ({"words": "absent.txt"}, ("words", "absent.txt")),
-        (["--max_tokens"], ("JSON object",)),
+        (["--max_tokens"], ("JSON object", '{"model": "default"}')),
+        ({"runer": "DirectRunner"}, ("unknown flag --runer", "--runner")),
+        ({"runner": {"a": 1}}, ("runner",)),
+        ({"direct_num_workers": "many"}, ("direct_num_workers", "many")),
+        ({"pad_to": 9}, ("--pad_to is not for --format parquet", "--pad_to)")),
+        ({"top_words": 5}, ("--top_words are the words of --pool", "from ")),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_with_what_is_wrong(
@@ -105,9 +110,37 @@ def test_a_file_with_a_mistake_is_refused_with_what_is_wrong(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_message_names_the_file_only_for_what_it_gives(tmp_path: Path) -> None:
+    config = written(tmp_path, {"pad_to": 9, "max_tokens": 7})
+    flags = ("--input", "a.txt", "--output", tmp_path / "out", "--config", config)
+    refused = elmo_beam("embed", *flags, "--format", "tfrecord", "--pad_to", "5")
+    refused.refuses("--pad_to 5 is less than --max_tokens 7", "config.json: --max_tokens)", code=2)
+    assert "config.json" not in elmo_beam("embed", *flags, "--pad_to", "0").err
+
+
+def test_a_list_of_words_takes_the_place_of_a_recorded_count_and_the_reverse(job: Job) -> None:
+    job.file("a.txt", "one bank\n")
+    (job.folder / "words").write_text("bank\n")
+    pool = ("--pool", "word", "--tokenizer", "whitespace")
+    job.embed(*pool, "--top_words", "1").succeeds()
+    config, job.out_name = job.out / "run.json", "again"
+    job.embed("--config", config, "--words", job.folder / "words").succeeds()
+    assert (recorded(job)["words"], recorded(job)["top_words"]) == (["bank"], None)
+    config, job.out_name = job.out / "run.json", "once more"
+    job.embed("--config", config, "--top_words", "2").succeeds()
+    assert sorted(recorded(job)["words"]) == ["bank", "one"]  # type: ignore[call-overload]
+
+
+def test_beams_flags_may_stand_in_the_file(job: Job) -> None:
+    job.file("a.txt", "one bank\n")
+    beam = {"runner": "DirectRunner", "direct_num_workers": 1, "save_main_session": False}
+    job.embed("--config", written(job.folder, beam)).succeeds()
+
+
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("{")
-    for name in ("absent", "broken", ""):
+    (tmp_path / "twice").write_text('{"limit": 1, "limit": 2}')
+    for name in ("absent", "broken", "twice", ""):
         refused = elmo_beam("embed", "--config", tmp_path / name)
         refused.refuses("--config", tmp_path / name, code=2)
 
