@@ -61,7 +61,9 @@ def _head(run: Run, state: RunState, blocks: Blocks) -> Iterator[str]:
     done = "complete" if run.complete else "not complete: run the command again"
     if troubles:
         done = f"not complete: {len(troubles):,} to fix"
-    yield f'<h1>{breakable(run.layout.root)}</h1><div class="state">{done}</div>'
+    root = run.layout.root.rstrip("/")
+    yield f'<h1>{breakable(root.rsplit("/", 1)[-1])}</h1><div class="state">{done}</div>'
+    yield f'<p class="soft">{breakable(root)}</p>'
     yield f'<p class="soft">{_when(blocks)}page of {moment(time.time())}</p><div class="big">'
     for value, what in _figures(run, state):
         yield f"<div><b>{value}</b><span>{escape(what)}</span></div>"

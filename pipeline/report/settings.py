@@ -9,12 +9,14 @@ from typing import Any
 
 from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.report.html import code, table
+from elmo_beam.pipeline.terminal.flag_types import UNITS
 from elmo_beam.transforms.files.settings import DEFAULTS, Settings, usual_block_size
 from elmo_beam.transforms.readers.run import Run
 
 MOST = 20  # words of a list shown
 MOST_INPUTS = 8  # files that the command names
 NO_FLAGS = ("digest", "options", "words")
+SIZES = ("memory", "block_size")
 
 
 def settings(run: Run) -> Iterator[str]:
@@ -24,7 +26,7 @@ def settings(run: Run) -> Iterator[str]:
     yield '<p class="soft">A command that makes this run, from its settings and its files.</p>'
     yield '<h2 id="settings">Settings</h2>'
     known = {k: v for k, v in run.settings.to_json().items() if k != "options"}
-    yield table([escape(name), code(_written(value))] for name, value in known.items())
+    yield table([escape(name), code(_shown(name, value))] for name, value in known.items())
     yield '<h2 id="versions">Versions</h2>'
     versions = run.manifest.get("versions", {})
     yield table([escape(name), code(str(version))] for name, version in versions.items())
@@ -46,10 +48,25 @@ def command(settings: Settings, shards: list[str], root: str) -> str:
     for name, value in settings.to_json().items():
         if name in NO_FLAGS or value == (usual if name == "block_size" else DEFAULTS[name]):
             continue
-        written = ",".join(value) if isinstance(value, list) else str(value)
-        parts.append(f"--{name}" if value is True else f"--{name} {shlex.quote(written)}")
+        written = shlex.quote(_written(name, value))
+        parts.append(f"--{name}" if value is True else f"--{name} {written}")
     return " \\\n  ".join(parts)
 
 
-def _written(value: Any) -> str:
-    return listed(value, MOST) if isinstance(value, list) else str(value)
+def _shown(name: str, value: Any) -> str:
+    """A setting in a table."""
+    if isinstance(value, list):
+        return listed(value, MOST) if value else "none"
+    if value is None or isinstance(value, bool):
+        return {None: "not given", True: "yes", False: "no"}[value]
+    return _written(name, value)
+
+
+def _written(name: str, value: Any) -> str:
+    """A setting as its flag takes it."""
+    if isinstance(value, list):
+        return ",".join(value)
+    if name in SIZES:
+        units = [unit for unit, size in UNITS.items() if value % size == 0]
+        return f"{value // UNITS[units[-1]]}{units[-1]}"
+    return str(value)

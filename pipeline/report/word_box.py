@@ -63,11 +63,10 @@ def _what(sample: Sample, words: int) -> str:
 
 def _named(uses: dict[str, list[int]], topical: Sequence[str]) -> list[str]:
     """Some words to begin with: those of topics, then frequent ones."""
-    first = [word.lower() for word in topical]
-    often = sorted(
-        uses, key=lambda word: (not (len(word) >= LETTERS and word.isalpha()), -len(uses[word]))
-    )
-    return [word for word in dict.fromkeys([*first, *often]) if word in uses][:LISTED]
+    first = [word.lower() for word in topical if word.lower() in uses]
+    telling = [word for word in uses if len(word) >= LETTERS and word.isalpha()]
+    often = sorted(telling or uses, key=lambda word: -len(uses[word]))
+    return list(dict.fromkeys([*first, *often]))[:LISTED]
 
 
 def _listed(word: str, uses: Sequence[int], near: Near, sample: Sample) -> Iterator[str]:

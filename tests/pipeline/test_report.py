@@ -74,10 +74,15 @@ def test_the_command_of_a_run_of_words_or_of_many_files() -> None:
     assert "--input '/a b/1'" in many and "# 2 more files" in many and "--input 9" not in many
 
 
-def test_a_page_says_when(job: Job) -> None:
+def test_a_page_says_what_and_when(job: Job) -> None:
     job.file("a.txt", BANKS)
-    job.embed().succeeds()
-    source = page_of(job).source
+    job.embed("--memory", "64M", "--split_sentences").succeeds()
+    page = page_of(job)
+    assert page.text.count(f"{job.out.name} complete {job.out} ") == 1
+    for shown in ("memory 64m", "split_sentences yes", "limit not given", "keep_fields none"):
+        assert shown in page.text
+    assert "--memory 64m" in page.text
+    source = page.source
     times = re.findall(r'<time datetime="(\d{4}-\d\d-\d\dT\d\d:\d\dZ)">', source)
     assert len(times) >= 2 and "run of <time" in source and "page of <time" in source
 
