@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 from urllib.parse import unquote
 
@@ -78,9 +78,19 @@ def items_of(name: str, value: object) -> Iterator[Any]:
         raise ArgumentError(f"`{name}` is a {kind}: give one of its columns, as in table['text']")
     items = _iterator(value)
     if items is None:
-        remedy = ": put it into a list" if isinstance(value, str) else ""
-        raise ArgumentError(f"`{name}` {_short(value)} must be a list of strings{remedy}")
+        raise ArgumentError(f"`{name}` {_short(value)} must be a list of strings{_remedy(value)}")
     return items
+
+
+def _remedy(value: object) -> str:
+    """How to make a list of strings of something, if that is plain."""
+    if isinstance(value, str):
+        return ": put it into a list"
+    if isinstance(value, bytes):
+        return ": decode it, and put it into a list"
+    if isinstance(value, Mapping):
+        return ": give one of its values"
+    return ": give a list, which has an order" if isinstance(value, Set) else ""
 
 
 def check_string(name: str, i: int, item: object) -> None:
@@ -88,6 +98,8 @@ def check_string(name: str, i: int, item: object) -> None:
     if not isinstance(item, str):
         missing = item is None or item != item  # as tables have it where there is no text
         remedy = ": leave it out, or put '' there" if missing else ""
+        if isinstance(item, bytes):
+            remedy = ": decode it"
         raise ArgumentError(f"`{name}` must be strings, but item {i} is {_short(item)}{remedy}")
 
 
@@ -129,7 +141,7 @@ def _items(value: object) -> list[Any] | None:
 
 
 def _iterator(value: Any) -> Iterator[Any] | None:
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Mapping | Set) or not isinstance(value, Iterable):
         return None
     try:
         # Arrow's own items are not strings.

@@ -67,9 +67,13 @@ class TextEncoder:
             precision=precision,
             trust_model=trust_model,
         )
-        self._reader = TextReader(settings)
+        self._settings, self._reader = settings, TextReader(settings)
         handle = local_handle(settings.model)
         self._encoder = load_encoder(handle, precision=precision, trust_model=trust_model)
+
+    def __repr__(self) -> str:
+        s = self._settings
+        return f"TextEncoder({s.model!r}, tokenizer={s.tokenizer!r}, precision={s.precision!r})"
 
     def dim(self, output: str = SENTENCE_OUTPUT) -> int:
         """The width of an output's vectors; ArgumentError if the model lacks it."""

@@ -49,6 +49,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, stop: Stopper) -> int:
     """0 when all epochs are done."""
+    stop.describe = lambda: "stopped before the training began; the same command continues"
     required(args, "inputs", "output")
     if args.epochs > MOST_EPOCHS:
         raise ArgumentError(f"`epochs` {args.epochs:g} is more than {MOST_EPOCHS:,}")

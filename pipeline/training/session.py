@@ -101,10 +101,10 @@ class Training:
 
     def stopped(self) -> str:
         """What to print when the command is stopped here."""
-        return (
-            f"stopped at step {self._clock.step:,}, checkpoint at step {self._saved.step:,}; the "
-            "same command continues"
-        )
+        here = f"stopped at step {self._clock.step:,}"
+        if not self._saved.step:
+            return f"{here}, before the first checkpoint; the same command begins again"
+        return f"{here}, checkpoint at step {self._saved.step:,}; the same command continues"
 
     def show(self, status: Status) -> None:
         """Show how far it is."""
