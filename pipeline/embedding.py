@@ -79,7 +79,7 @@ def embed(  # noqa: D417 (Settings documents the rest)
     id_field: str | None = None,
     parquet_encoding: str = "byte_stream_split",
     trust_model: bool = False,
-    words: Sequence[str] = (),
+    words: Sequence[str] | None = None,
     word_case: str = "exact",
     word_key: str = "form",
     context: int | None = None,
@@ -99,10 +99,11 @@ def embed(  # noqa: D417 (Settings documents the rest)
         inputs: paths, globs or URLs.
         output: a folder or URL.
         block_size: 256 KiB, or 2 MiB for runs of words, if None.
+        words: a list of words; `--words` of the command takes the file of one.
         overwrite: start over.
         beam_options: Beam's own, as flags or as a mapping of names to values, such as
             `{"runner": "FlinkRunner"}`.
-        progress: show it on standard error.
+        progress: show it on standard error; False is `--quiet`.
 
     Raises:
         ArgumentError: for wrong arguments, before anything is written.
@@ -110,6 +111,7 @@ def embed(  # noqa: D417 (Settings documents the rest)
         UserError: for everything else, such as a folder in use.
         KeyboardInterrupt: stops the job; the same call continues it.
     """
+    chosen = () if words is None else checked_words(words)
     settings = Settings(
         model=path_text("model", model),
         encoder=encoder,
@@ -118,7 +120,7 @@ def embed(  # noqa: D417 (Settings documents the rest)
         outputs=tuple(name_list("outputs", outputs)),
         format=format,
         dtype=dtype,
-        block_size=usual_block_size(words, top_words) if block_size is None else block_size,
+        block_size=usual_block_size(chosen, top_words) if block_size is None else block_size,
         normalize=normalize,
         tokenizer=tokenizer,
         language=language,
@@ -131,7 +133,7 @@ def embed(  # noqa: D417 (Settings documents the rest)
         id_field=id_field,
         parquet_encoding=parquet_encoding,
         trust_model=trust_model,
-        words=checked_words(words) if len(words) else (),
+        words=chosen,
         word_case=word_case,
         word_key=word_key,
         context=context,

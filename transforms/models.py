@@ -29,7 +29,7 @@ def local_handle(handle: str) -> str:
         folder, name = url, ""
     files = {
         path.removeprefix(f"{folder}/"): state
-        for path, state in _listed(url if single else f"{folder}/**").items()
+        for path, state in _listed(handle, url if single else f"{folder}/**").items()
     }
     files = {own: state for own, state in files.items() if single or is_known(own)}
     if not files or (name and name not in files):
@@ -49,8 +49,8 @@ def local_handle(handle: str) -> str:
     return str(place / name)
 
 
-def _listed(pattern: str) -> dict[str, tuple[int, float]]:
-    """The size and time of each file that a pattern matches."""
+def _listed(handle: str, pattern: str) -> dict[str, tuple[int, float]]:
+    """The size and time of each file of a handle's store that a pattern matches."""
 
     def match(store: Any) -> dict[str, tuple[int, float]]:
         (result,) = store.match([pattern])
@@ -59,4 +59,4 @@ def _listed(pattern: str) -> dict[str, tuple[int, float]]:
             for found in result.metadata_list
         }
 
-    return remote(pattern, match)
+    return remote(handle, match)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_beam.elmo.arguments import check_string, items_of, path_text, string_list
+from elmo_beam.elmo.arguments import check_string, check_text, items_of, path_text, string_list
 from elmo_beam.elmo.encoder.passes import in_order
 from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, StrPath, load_encoder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, checked_outputs, output_dim
@@ -77,6 +77,7 @@ class TextEncoder:
 
     def dim(self, output: str = SENTENCE_OUTPUT) -> int:
         """The width of an output's vectors; ArgumentError if the model lacks it."""
+        check_text("output", output)
         checked_outputs(self._encoder.options, [output], "output")
         return output_dim(self._encoder.options, output)
 
@@ -108,7 +109,7 @@ class TextEncoder:
 
         Texts are taken 2,048 at a time.
         """
-        checked_outputs(self._encoder.options, [output], "output")
+        self.dim(output)
         items = items_of("texts", texts)
         total = len(texts) if isinstance(texts, Sized) else None
         bar = progress_bar(total=total, unit=" texts", disable=not show_progress_bar)

@@ -34,9 +34,10 @@ def read_options(folder: Path, prefix: str = "") -> ModelOptions:
         choice = found[0]
     if choice is None:
         others = f", only {listed([path.name for path in found])}" if found else ""
+        own_name = f"{prefix}options.json or " if prefix.endswith(("_", "-")) else ""
         raise UserError(
-            f"no {prefix}options.json in model folder {folder}{others}: it belongs beside the "
-            "weights"
+            f"no {own_name}options.json in model folder {folder.absolute()}{others}: it belongs "
+            "beside the weights"
         )
     return parse_options(read_regular(choice, MOST_OPTIONS), str(choice))
 

@@ -7,8 +7,10 @@ and checked in `hub_graph.py`, unless the user trusts the module's maker.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,13 +60,19 @@ CHECK_SENTENCES = [
 ]
 
 
-def resolve_module(url: str) -> Path:
-    """The local folder of a module's URL, through tensorflow_hub and its cache."""
-    with quiet_stderr():
+def _hub() -> Any:
+    """tensorflow_hub, without what its import says of pkg_resources."""
+    with quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         import tensorflow_hub
 
+    return tensorflow_hub
+
+
+def resolve_module(url: str) -> Path:
+    """The local folder of a module's URL, through tensorflow_hub and its cache."""
     try:
-        return Path(tensorflow_hub.resolve(url))
+        return Path(_hub().resolve(url))
     except Exception as error:  # each transport raises its own; the user needs one line
         raise UserError(
             f"cannot fetch model {url} ({cause_of(error)}): set TFHUB_CACHE_DIR to a cache that "
@@ -269,11 +277,7 @@ def _trusted(folder: Path) -> Callable[..., Mapping[str, tf.Tensor]]:
     """The signature as TensorFlow's own loader gives it, which runs the whole module."""
     try:
         with quiet_stderr():
-            import tensorflow_hub
-
-            module = tensorflow_hub.load(
-                str(folder), tags=list(variant_of(folder).meta_info_def.tags)
-            )
+            module = _hub().load(str(folder), tags=list(variant_of(folder).meta_info_def.tags))
         module.signatures[SIGNATURE]
     except Exception as error:  # the loader raises anything; the user needs one line
         raise cannot_run(folder, error) from None

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, model_folder, read_weights
+from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.pipeline.terminal.command import Command
 from elmo_beam.pipeline.terminal.console import complain, say
 from elmo_beam.pipeline.terminal.flag_types import count, path
@@ -58,46 +60,56 @@ def run(args: argparse.Namespace, stop: Stopper) -> int:
     text = text_settings_of(args)
     if args.output and not os.path.isdir(os.path.dirname(os.path.abspath(args.output))):
         raise UserError(f"`output` {args.output}: there is no such local folder: create it first")
+    if args.output and os.path.isdir(args.output):
+        raise UserError(f"`output` {args.output} is a folder: name a file")
 
-    from elmo_beam.elmo.encoder.encoder import Encoder
     from elmo_beam.elmo.encoder.precision import check_precision
-    from elmo_beam.elmo.formats.handles import read_weights
     from elmo_beam.pipeline.terminal.inputs import input_files
-    from elmo_beam.pipeline.training import evaluation
-    from elmo_beam.pipeline.training.start import enough_memory
     from elmo_beam.transforms.inputs.conllu import read_conllu
     from elmo_beam.transforms.models import local_handle
 
+    paths = input_files(args.inputs, args.output)
     files = (args.conllu_train, args.conllu_dev, args.conllu_test)
     limits = (args.sentences, None, None)
     tagged = [read_conllu(f, n) if f else [] for f, n in zip(files, limits, strict=True)]
-    paths = input_files(args.inputs, args.output)
     if args.conllu_train:
         check_precision(args.precision)
-    code = 0
-    with enough_memory():
-        handle = local_handle(args.model)
-        weights = read_weights(handle, trust_model=args.trust_model)
-        figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
-        if paths:
-            try:
-                found = evaluation.perplexity_of(
-                    handle, weights, paths, text, StatusLine(args.quiet)
-                )
+    handle = local_handle(args.model)
+    weights = read_weights(handle, trust_model=args.trust_model)
+    lacks = _why_no_perplexity(handle, weights) if paths else ""
+    if lacks and not args.conllu_train:
+        raise UserError(lacks)
+    if lacks:
+        complain(lacks)
+    figures: dict[str, Any] = {"model": args.model, "digest": weights.digest}
+    with StatusLine(args.quiet) as status:
+        from elmo_beam.elmo.encoder.encoder import Encoder
+        from elmo_beam.pipeline.training import evaluation
+        from elmo_beam.pipeline.training.start import enough_memory
+
+        with enough_memory():
+            if paths and not lacks:
+                found = evaluation.perplexity_of(handle, weights, paths, text, status)
                 figures["perplexity"] = found
                 say(evaluation.perplexity_line(found))
-            except UserError as error:
-                if not args.conllu_train:
-                    raise
-                complain(str(error))
-                code = 1
-        if args.conllu_train:
-            encoder = Encoder(weights, precision=args.precision)
-            figures["probe"] = evaluation.probe_of(encoder, *tagged)
-            say(*evaluation.probe_table(figures["probe"]))
+            if args.conllu_train:
+                encoder = Encoder(weights, precision=args.precision)
+                figures["probe"] = evaluation.probe_of(encoder, tagged, status)
+                say(*evaluation.probe_table(figures["probe"]))
     if args.output:
         Path(args.output).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return code
+    return 1 if lacks else 0
+
+
+def _why_no_perplexity(handle: str, weights: Weights) -> str:
+    """What keeps a model from predicting words; empty if nothing does."""
+    if weights.options.is_trainable and (model_folder(handle) / "softmax.hdf5").is_file():
+        return ""
+    lacks = "ships without its softmax" if handle == DEFAULT_MODEL else "has no softmax"
+    return (
+        f"`model` {handle} {lacks}, so it predicts no words and has no perplexity: name one that "
+        "`elmo-beam train` wrote, or give `conllu_train` and `conllu_test` for the probe"
+    )
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from elmo_beam.elmo.errors import cause_of
-from elmo_beam.elmo.wording import counted
+from elmo_beam.elmo.wording import amount, counted
 from elmo_beam.pipeline.job.manifest import (
     accounts_in,
     manifest_of,
@@ -42,7 +42,7 @@ def verify(output: str) -> tuple[str, list[str]]:
     wrong = list(_check(layout, settings, state))
     checked = f"{counted(len(state.done), 'block')}, {counted(state.total('rows'), 'row')}"
     verdict = f"{counted(len(wrong), 'thing')} wrong" if wrong else "all as accounted"
-    return f"{checked}, {state.work('bytes') / 1e6:,.1f} MB: {verdict}", wrong
+    return f"{checked}, {amount(state.work('bytes'))}: {verdict}", wrong
 
 
 def _check(layout: Layout, settings: Settings, state: RunState) -> Iterator[str]:

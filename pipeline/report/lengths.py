@@ -39,7 +39,8 @@ def lengths(run: Run) -> Iterator[str]:
     yield '<h2 id="lengths">Tokens per sentence</h2>'
     yield bars(shown, ticks, "sentences by their length in tokens", "lengths")
     beyond = int((own >= edges[-1]).sum())
-    more = f"; those of {counted(beyond, 'longer sentence')} are not drawn" if beyond else ""
+    cut = f" of {counted(edges[-1], 'token')} or more" if beyond else ""
+    more = f"; {counted(beyond, 'sentence')}{cut} not drawn" if beyond else ""
     yield f'<p class="soft">median {int(np.median(own))}, longest {int(own.max())}{more}</p>'
 
 

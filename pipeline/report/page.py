@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from elmo_beam.elmo.wording import counted, duration
+from elmo_beam.elmo.wording import amount, counted, duration
 from elmo_beam.pipeline.job.manifest import problems
 from elmo_beam.pipeline.job.state import RunState, read_state
 from elmo_beam.pipeline.report.accounts import accounts, shards
@@ -89,7 +89,7 @@ def _figures(run: Run, state: RunState) -> Iterator[tuple[str, str]]:
     for n, noun in ((state.total("rows"), row), (state.total("tokens"), "token")):
         number, name = counted(n, noun).split()
         yield number, name
-    yield f"{state.work('bytes') / 1e6:,.1f} MB", f"in {counted(len(state.done), 'part')}"
+    yield amount(state.work("bytes")), f"in {counted(len(state.done), 'part')}"
     session = run.manifest.get("figures", {})
     seconds, tokens = session.get("session_seconds"), session.get("session_tokens")
     if seconds and tokens:

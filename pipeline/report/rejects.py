@@ -68,6 +68,7 @@ def rejects(layout: Layout, state: RunState) -> Iterator[str]:
 
 def _sample(reject: dict[str, Any], name: str) -> str:
     """A rejected line, and a link to the file that has it whole."""
-    raw = base64.b64decode(reject["raw"])[:SHOWN].decode("utf-8", "backslashreplace")
+    whole = base64.b64decode(reject["raw"])
+    raw = whole[:SHOWN].decode("utf-8", "backslashreplace") + "…" * (len(whole) > SHOWN)
     place = f"{reject['shard'].rsplit('/', 1)[-1]}, line {reject['line']:,}"
     return f"<div>{code(raw)} {link(['rejects', name], breakable(place))}</div>"

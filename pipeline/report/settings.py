@@ -23,7 +23,9 @@ def settings(run: Run) -> Iterator[str]:
     """HTML of the command and two tables."""
     yield '<h2 id="command">Command</h2>'
     yield f"<pre><code>{escape(command(run.settings, run.shards, run.layout.root))}</code></pre>"
-    yield '<p class="soft">A command that makes this run, from its settings and its files.</p>'
+    listed_words = run.settings.words and run.settings.top_words is None
+    words = "; words.txt stands for the file of its words" if listed_words else ""
+    yield f'<p class="soft">A command that makes this run, from its settings and files{words}.</p>'
     yield '<h2 id="settings">Settings</h2>'
     known = {k: v for k, v in run.settings.to_json().items() if k != "options"}
     yield table([escape(name), code(_shown(name, value))] for name, value in known.items())

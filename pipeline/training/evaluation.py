@@ -5,18 +5,19 @@ The work runs in a thread, so that Ctrl-C is answered at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.errors import UserError
-from elmo_beam.elmo.formats.handles import DEFAULT_MODEL, model_folder
+from elmo_beam.elmo.formats.handles import model_folder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_names
 from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.elmo.pos_probe import PENALTIES, Probe, majority_accuracy
-from elmo_beam.elmo.training.batches import BatchMaker, epoch_of_batches
+from elmo_beam.elmo.training.batches import Batch, BatchMaker, epoch_of_batches
 from elmo_beam.elmo.training.language_model import SOFTMAX_B, SOFTMAX_W, LanguageModel
 from elmo_beam.elmo.training.vocabulary import read_softmax
 from elmo_beam.elmo.wording import counted
@@ -30,19 +31,15 @@ BATCH_TOKENS = 5000
 MAJORITY = "majority tag"
 BAR = 30
 
+Note = Callable[[int, int, str, str], None]  # done, of how many, verb, noun
+Result = TypeVar("Result")
+
 
 def perplexity_of(
     handle: str, weights: Weights, paths: list[str], text: Settings, status: Status
 ) -> dict[str, Any]:
-    """Perplexity over all sentences of some shards; UserError if the model has no softmax."""
-    folder = model_folder(handle)
-    if not weights.options.is_trainable or not (folder / "softmax.hdf5").is_file():
-        lacks = "ships without its softmax" if handle == DEFAULT_MODEL else "has no softmax"
-        raise UserError(
-            f"`model` {handle} {lacks}, so it predicts no words and has no perplexity: name one "
-            "that `elmo-beam train` wrote, or give `conllu_train` and `conllu_test` for the probe"
-        )
-    words, w, b = read_softmax(folder, weights.options)
+    """Perplexity of a model that has its softmax, over all sentences of some shards."""
+    words, w, b = read_softmax(model_folder(handle), weights.options)
     sentences = read_showing(paths, text, None, status).sentences
     if not len(sentences):
         raise UserError(f"`inputs` {' '.join(paths)} have no sentence to predict")
@@ -51,9 +48,16 @@ def perplexity_of(
     model = LanguageModel(options, {**arrays, SOFTMAX_W: w, SOFTMAX_B: b})
     maker = BatchMaker(sentences, words, options)
     every = np.arange(len(sentences))
-    numbers = epoch_of_batches(sentences.lengths, every, BATCH_TOKENS, None)
-    batches = (maker.batch(which) for which in numbers)
-    found = run_in_thread(lambda: model.perplexity(batches), lambda: None, TICK)
+    numbers = list(epoch_of_batches(sentences.lengths, every, BATCH_TOKENS, None))
+
+    def batches(note: Note) -> Iterator[Batch]:
+        done = 0
+        for which in numbers:
+            note(done, len(sentences), "measured", "sentence")
+            yield maker.batch(which)
+            done += len(which)
+
+    found = _showing(lambda note: model.perplexity(batches(note)), status)
     return {
         "forward": found.forward,
         "backward": found.backward,
@@ -66,25 +70,31 @@ def perplexity_of(
 
 
 def probe_of(
-    encoder: Encoder,
-    train: list[TaggedSentence],
-    dev: list[TaggedSentence],
-    test: list[TaggedSentence],
+    encoder: Encoder, tagged: list[list[TaggedSentence]], status: Status
 ) -> dict[str, Any]:
     """Accuracies, from 0 to 1, of a linear probe on each output, and of the majority tag.
 
-    If there is a `dev`, it chooses the probe's penalty.
+    tagged: train, dev and test. If there is a dev, it chooses the probe's penalty.
     """
-    return run_in_thread(lambda: _probe(encoder, train, dev, test), lambda: None, TICK)
+    return _showing(lambda note: _probe(note, encoder, tagged), status)
 
 
-def _probe(
-    encoder: Encoder,
-    train: list[TaggedSentence],
-    dev: list[TaggedSentence],
-    test: list[TaggedSentence],
-) -> dict[str, Any]:
-    parts = {"train": train, "dev": dev, "test": test}
+def _showing(work: Callable[[Note], Result], status: Status) -> Result:
+    """What `work` returns, with its progress shown: it notes how much is done, of how much."""
+    share, text = 0.0, "starting"
+
+    def note(done: int, of: int, verb: str, noun: str) -> None:
+        nonlocal share, text
+        share, text = done / of, f"{verb} {done:,} of {counted(of, noun)}"
+
+    try:
+        return run_in_thread(lambda: work(note), lambda: status.show(share, text), TICK)
+    finally:
+        status.end()
+
+
+def _probe(note: Note, encoder: Encoder, tagged: list[list[TaggedSentence]]) -> dict[str, Any]:
+    parts = dict(zip(("train", "dev", "test"), tagged, strict=True))
     words = {part: list(chain.from_iterable(w for w, _ in s)) for part, s in parts.items()}
     tags = {part: list(chain.from_iterable(t for _, t in s)) for part, s in parts.items()}
     known = {tag: i for i, tag in enumerate(sorted(set(chain.from_iterable(tags.values()))))}
@@ -96,14 +106,14 @@ def _probe(
             for part in measured
         }
     }
-    for name in output_names(encoder.options):
-        if name == SENTENCE_OUTPUT:
-            continue
+    names = [name for name in output_names(encoder.options) if name != SENTENCE_OUTPUT]
+    for i, name in enumerate(names):
+        note(i, len(names), "probed", "output")
         vectors = {
             part: encoder.encode([w for w, _ in s], [name])[name] for part, s in parts.items() if s
         }
         best: tuple[float, dict[str, float]] = (-1.0, {})
-        for penalty in PENALTIES if dev else PENALTIES[:1]:
+        for penalty in PENALTIES if parts["dev"] else PENALTIES[:1]:
             probe = Probe(vectors["train"], labels["train"], len(known), penalty)
             found = {part: probe.accuracy(vectors[part], labels[part]) for part in measured}
             best = max(best, (found[measured[0]], found), key=lambda pair: pair[0])

@@ -30,7 +30,8 @@ from elmo_beam.pipeline.cli import run
 ROOT = Path(__file__).resolve().parents[2]
 PROGRESS = re.compile(
     r"([\d.]+ (s|min|h) left, )?"
-    r"((planned|read|merged) [\d,]+ of [\d,]+ (file|part)s?|counting the words of [\d,]+ files?"
+    r"((planned|read|merged|measured|probed) [\d,]+ of [\d,]+ (file|part|output|sentence)s?"
+    r"|counting the words of [\d,]+ files?|starting"
     r"|[\d,]+ of [\d,]+ blocks?(, [\d,]+ tokens/s)?(, loading the model)?"
     r"|epoch \d.*)"
 )

@@ -110,6 +110,7 @@ def test_wrong_flags_and_files(model: Path, treebank: list[object], tmp_path: Pa
     elmo_beam(*evaluate, "--input", "x", "--sentences", "5").refuses("--sentences", code=2)
     for output in (tmp_path / "none" / "f.json", "gs://bucket/f.json"):
         elmo_beam(*evaluate, *treebank, "--output", output).refuses(output, "no such local folder")
+    elmo_beam(*evaluate, *treebank, "--output", tmp_path).refuses(tmp_path, "name a file")
 
 
 def test_a_text_without_a_sentence(trained: Path, tmp_path: Path) -> None:

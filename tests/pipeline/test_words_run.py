@@ -103,10 +103,16 @@ def test_from_python(job: Job, words: Path) -> None:
     path = job.folder / "in" / "a.txt"
     run = package.embed(path, job.out, model=job.model, words=["bank"], progress=False)
     assert run.settings.words == ("bank",)
+    assert repr(run) == f"Run({str(job.out)!r}: complete, 1 file, elmo of {job.model})"
+    with refused("`output` ['elmo'] must be one of elmo", kind=ArgumentError):
+        run.arrays(["elmo"])  # type: ignore[arg-type]
     assert run.dataframe()["token"].tolist() == ["bank", "bank"]
     plain = package.embed(path, job.folder / "all", model=job.model, progress=False)
     with refused("`run`", "words", kind=ArgumentError):
         package.word_vectors(plain, "elmo")
+    with refused("`words`", kind=ArgumentError):  # not the whole corpus, for want of a word
+        package.embed(path, job.folder / "none", model=job.model, words=[])
+    assert not (job.folder / "none").exists()
 
 
 def test_the_list_is_part_of_the_run(job: Job, words: Path) -> None:

@@ -107,3 +107,12 @@ def test_other_handles_are_left_alone(tmp_path: Path) -> None:
 def test_the_model_floor_itself_says_who_can_fetch(bucket: str) -> None:
     with refused("s3://", "only commands and Beam pipelines"):
         load_encoder(f"{bucket}/of-a-run")
+
+
+def test_a_message_names_what_was_given(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(FileSystems.get_filesystem(bucket)), "match", broken)
+    with refused(f"cannot reach {bucket}/x (", "your permissions"):
+        local_handle(f"{bucket}/x")

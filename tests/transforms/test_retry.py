@@ -132,3 +132,15 @@ def test_a_try_that_took_too_long_is_the_last(
     with pytest.raises(OSError, match="I/O error"):
         retried(fail)
     assert (tries, waits) == ([1], [])
+
+
+@pytest.mark.parametrize("name", retry.NO_CREDENTIALS)
+def test_missing_credentials_do_not_come_by_waiting(name: str, waits: list[float]) -> None:
+    missing = type(name, (Exception,), {})
+
+    def unauthorized() -> None:
+        raise missing("no credentials")
+
+    with pytest.raises(missing):
+        retried(unauthorized)
+    assert waits == []

@@ -196,6 +196,9 @@ def test_an_output_that_the_model_lacks_is_refused(encoder: TextEncoder, texts: 
     pattern = r"`output` 'lstm_outputs3'.*lstm_outputs2, elmo, default"
     with pytest.raises(ArgumentError, match=pattern):
         encoder.encode(texts, "lstm_outputs3")
+    for wrong in (["elmo", "default"], None):
+        with refused(f"`output` {wrong!r} must be a string", kind=ArgumentError):
+            encoder.encode(texts, wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

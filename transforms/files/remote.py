@@ -56,7 +56,7 @@ def remote(path: str, action: Callable[[Any], T]) -> T:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise  # of the local disk
         if may_pass(error):
-            remedy = "try again, the same command continues"
+            remedy = "run the command again"
         else:
             remedy = (
                 "check the address, your permissions, and that the extra for its filesystem "

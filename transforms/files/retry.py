@@ -21,7 +21,8 @@ PASSING = {
     errno.ENOBUFS, errno.EPIPE, errno.ESTALE, errno.ETIMEDOUT,
 }  # fmt: skip
 LASTING = (ImportError, ValueError, FileNotFoundError, PermissionError, UserError)
-
+# By name, since the extras of the stores may not be installed: botocore's and google.auth's.
+NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
 
 _trying: ContextVar[bool] = ContextVar("_trying", default=False)
 
@@ -59,7 +60,7 @@ def may_pass(error: Exception) -> bool:
     code = getattr(error, "code", None)  # HTTP's
     if isinstance(code, int) and 400 <= code < 500:
         return code in (408, 429)
-    return not isinstance(error, LASTING)
+    return not isinstance(error, LASTING) and type(error).__name__ not in NO_CREDENTIALS
 
 
 def root_of(error: Exception) -> Exception:

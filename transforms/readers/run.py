@@ -16,6 +16,7 @@ from elmo_beam.elmo.arguments import check_choice, check_count, name_list, path_
 from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
 from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.elmo.model.outputs import output_dim
+from elmo_beam.elmo.wording import counted
 from elmo_beam.transforms.files.layout import BLOCK_NAME, Layout, layout_of
 from elmo_beam.transforms.files.settings import Settings, read_settings
 from elmo_beam.transforms.files.storage import exists, join, list_names, local_copy, read_bytes
@@ -40,6 +41,13 @@ class Run:
     layout: Layout
     settings: Settings
     plans: list[Planned]  # of its inputs, in the order of its rows
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "not complete"
+        return (
+            f"Run({self.layout.root!r}: {state}, {counted(len(self.shards), 'file')}, "
+            f"{', '.join(self.settings.outputs)} of {self.settings.model})"
+        )
 
     @property
     def shards(self) -> list[str]:
@@ -97,11 +105,11 @@ class Run:
         if the run is of words.
         """
         self.check_rows()
+        none = np.zeros((0, self.dim(output)), self.settings.dtype)
         tables = list(self.tables(["num_tokens", output]))
         lengths = [np.asarray(table["num_tokens"], np.int64) for table in tables]
         if has_one_vector(self.settings, output):
             lengths = [np.ones_like(part) for part in lengths]
-        none = np.zeros((0, self.dim(output)), self.settings.dtype)
         vectors = np.concatenate([none, *(self.vectors(table, output) for table in tables)])
         return vectors, np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
 
