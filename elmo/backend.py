@@ -6,6 +6,10 @@ imported as it is.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from elmo_beam.elmo.process import is_claimed, quiet_stderr
 
 
@@ -16,7 +20,23 @@ def set_up() -> None:
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
-with quiet_stderr():
+@contextmanager
+def without_keras() -> Iterator[None]:
+    """Importing TensorFlow imports Keras too, half of the time, which no process of ours needs.
+
+    TensorFlow goes on without it, and `tf.keras` still finds it when it is first used.
+    """
+    hidden = is_claimed() and "keras" not in sys.modules
+    if hidden:
+        sys.modules["keras"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["keras"]
+
+
+with quiet_stderr(), without_keras():
     import tensorflow as tf
 
     if is_claimed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ LONGEST = (
     "test_embedding.py",
     "test_layer.py",
 )
+
+# Where no language is named, argparse looks for translations on disk for each flag of Beam's, a
+# thousand in a job. Commands that tests start inherit it.
+os.environ["LANGUAGE"] = "C"
 
 settings.register_profile("elmo-beam", deadline=None, print_blob=True)
 settings.load_profile("elmo-beam")

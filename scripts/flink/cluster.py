@@ -23,6 +23,8 @@ UP_WITHIN = 60  # seconds
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
+# For processes that live for minutes: the second compiler would cost more time than it saves.
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # What Flink's own start scripts open to Java 17.
 OPENED = [
     *(f"java.base/java.{name}" for name in ("io", "lang", "net", "nio", "text", "time", "util")),
@@ -66,7 +68,7 @@ class Cluster:
         """restarts: how often a job is started again before it has failed."""
         self._flink, self._count = flink, task_managers
         self.folder = Path(tempfile.mkdtemp(prefix="elmo-beam-flink-"))
-        self._rest_port, rpc_port = _free_port(), _free_port()
+        self._rest_port, rpc_port = free_port(), free_port()
         (self.folder / "conf").mkdir()
         (self.folder / "tmp").mkdir()
         config = CONFIG.format(
@@ -78,6 +80,7 @@ class Cluster:
         )
         (self.folder / "conf" / "config.yaml").write_text(config)
         self._leaders: list[subprocess.Popen[bytes]] = []  # all that were ever started
+        self._resources: dict[str, tuple[list[str], list[str]]] = {}
         self.task_managers: list[subprocess.Popen[bytes]] = []
         self._ending = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
@@ -117,28 +120,17 @@ class Cluster:
         return self._start(f"taskmanager-{i}", TASK_MANAGER, "GET_TM_RESOURCE_PARAMS")
 
     def _start(self, name: str, main: str, resources: str) -> subprocess.Popen[bytes]:
-        flink, conf = self._flink, self.folder / "conf"
-        jars = os.pathsep.join(map(str, flink.classpath))
-        asked = subprocess.run(
-            [
-                flink.java, "-classpath", f"{flink.java_utils}{os.pathsep}{jars}",
-                "org.apache.flink.runtime.util.bash.BashJavaUtils", resources,
-                "--configDir", str(conf),
-            ],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        found = [line for line in asked.stdout.splitlines() if line.startswith(RESULT)]
-        flags, settings = (line.removeprefix(RESULT).split() for line in found[-2:])
+        flags, settings = self._resources_of(resources)
         opened = [f"--add-opens={package}=ALL-UNNAMED" for package in OPENED]
-        command = [flink.java, *flags, *opened, "-classpath", jars, main, "--configDir", str(conf)]
+        command = [self._flink.java, *flags, *SHORT_LIVED, *opened, "-classpath", self._jars, main]
         with open(self.folder / f"{name}.log", "ab") as log:
             process = subprocess.Popen(
-                [*command, *settings],
+                [*command, "--configDir", str(self.folder / "conf"), *settings],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={
                     **os.environ,
-                    "FLINK_PLUGINS_DIR": str(flink.plugins),
+                    "FLINK_PLUGINS_DIR": str(self._flink.plugins),
                     "TMPDIR": str(self.folder / "tmp"),  # of the workers too
                 },
                 cwd=self.folder,
@@ -146,6 +138,27 @@ class Cluster:
             )
         self._leaders.append(process)
         return process
+
+    @property
+    def _jars(self) -> str:
+        return os.pathsep.join(map(str, self._flink.classpath))
+
+    def _resources_of(self, kind: str) -> tuple[list[str], list[str]]:
+        """The flags of Java and settings of Flink that a kind of process needs for its memory."""
+        if kind not in self._resources:
+            asked = subprocess.run(
+                [
+                    self._flink.java, *SHORT_LIVED,
+                    "-classpath", f"{self._flink.java_utils}{os.pathsep}{self._jars}",
+                    "org.apache.flink.runtime.util.bash.BashJavaUtils", kind,
+                    "--configDir", str(self.folder / "conf"),
+                ],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            found = [line for line in asked.stdout.splitlines() if line.startswith(RESULT)]
+            flags, settings = (line.removeprefix(RESULT).split() for line in found[-2:])
+            self._resources[kind] = flags, settings
+        return self._resources[kind]
 
     def _wait(self) -> None:
         end = time.monotonic() + UP_WITHIN
@@ -179,7 +192,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens to now."""
     with socket.socket() as one:
         one.bind(("localhost", 0))
         return int(one.getsockname()[1])

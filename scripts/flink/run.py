@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster import Cluster
+from cluster import SHORT_LIVED, Cluster
 from install import Missing, install
 
 from elmo_beam.pipeline.job.run import encoder_threads
@@ -32,6 +32,7 @@ def flink_flags(cluster: Cluster, job_server: Path, slots: int) -> list[str]:
         f"--flink_master={cluster.master}",
         "--flink_version=1.19",
         f"--flink_job_server_jar={job_server}",
+        *(f"--job_server_jvm_property={flag}" for flag in SHORT_LIVED),
         f"--parallelism={slots}",
         "--environment_type=PROCESS",
         f"--environment_config={json.dumps({'command': str(WORKER), 'env': environment})}",

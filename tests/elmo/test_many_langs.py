@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +109,16 @@ def test_any_text_agrees_with_the_oracle(
     folder = tmp_path_factory.getbasetemp() / "many_langs"
     if not folder.exists():
         write_model(folder, WORDS, CHARACTERS, SHAPE)
-    encoder = _CACHE.setdefault(folder, Encoder(read_many_langs(folder)))
+    encoder = cached_encoder(folder)
     oracle = ManyLangsOracle(folder, SHAPE)
     got = encoder.encode(sentences, ["elmo"])["elmo"]
     want = [oracle.encode(tokens).mean(axis=0) for tokens in sentences]
     assert_close(got, np.concatenate([np.zeros((0, 8)), *want]), 1e-6)
 
 
-_CACHE: dict[Path, Encoder] = {}
+@cache
+def cached_encoder(folder: Path) -> Encoder:
+    return Encoder(read_many_langs(folder))
 
 
 @pytest.mark.parametrize("trainable", [False, "mix", "all"])

@@ -66,11 +66,12 @@ def test_in_a_claimed_process_only_the_visible_descriptor_is_heard(log_level: st
 def test_a_claimed_process_starts_tensorflow_quietly_and_multiplies_exactly() -> None:
     code = (
         "from elmo_beam.elmo.process import claim_process; claim_process(); "
-        "from elmo_beam.elmo.backend import tf; "
-        "print(tf.config.experimental.tensor_float_32_execution_enabled())"
+        "from elmo_beam.elmo.backend import tf; import sys; "
+        "print(tf.config.experimental.tensor_float_32_execution_enabled()); "
+        "print('keras' in sys.modules, tf.keras.losses.get('mse').__name__)"  # there when asked for
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (ran.stdout, ran.stderr) == ("False\n", "")
+    assert (ran.stdout, ran.stderr) == ("False\nFalse mean_squared_error\n", "")
 
 
 def test_a_claim_counts_after_tensorflow_was_imported_too() -> None:

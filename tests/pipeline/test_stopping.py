@@ -29,7 +29,7 @@ from tests.helpers.command import (
 )
 
 FLAGS = ("--block_size", "1k", "--outputs", "elmo,default")
-LINES = 2000  # some 145 blocks
+LINES = 1200  # some 85 blocks
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
