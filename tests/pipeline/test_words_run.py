@@ -104,9 +104,10 @@ def test_from_python(job: Job, words: Path) -> None:
     run = package.embed(path, job.out, model=job.model, words=["bank"], progress=False)
     assert run.settings.words == ("bank",)
     assert run.dataframe()["token"].tolist() == ["bank", "bank"]
-    plain = package.embed(path, job.folder / "all", model=job.model, progress=False)
+    plain = Job(job.folder, job.model, "all")
+    plain.embed()
     with refused("`run`", "words", kind=ArgumentError):
-        package.word_vectors(plain, "elmo")
+        package.word_vectors(package.open_run(plain.out), "elmo")
 
 
 def test_the_list_is_part_of_the_run(job: Job, words: Path) -> None:
