@@ -87,6 +87,7 @@ def test_words_are_found_by_their_key_from_python(job: Job) -> None:
         job.file("a.conllu", BANK), job.out, model=job.model, words=["bank/NOUN"],
         word_key="lemma/upos", id_field="sent_id", progress=False,
     )  # fmt: skip
+    assert run.settings.words == ("bank/NOUN",)
     assert run.dataframe()[["id", "token"]].values.tolist() == [["one", "Banks"], ["two", "bank"]]
 
 

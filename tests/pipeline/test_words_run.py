@@ -99,15 +99,10 @@ def test_readers_and_the_file_of_vectors(job: Job, words: Path) -> None:
         package.word_vectors(run, "word_emb")
 
 
-def test_from_python(job: Job, words: Path) -> None:
-    path = job.folder / "in" / "a.txt"
-    run = package.embed(path, job.out, model=job.model, words=["bank"], progress=False)
-    assert run.settings.words == ("bank",)
-    assert run.dataframe()["token"].tolist() == ["bank", "bank"]
-    plain = Job(job.folder, job.model, "all")
-    plain.embed()
+def test_a_reader_of_words_refuses_a_run_without_a_list(job: Job, words: Path) -> None:
+    job.embed()
     with refused("`run`", "words", kind=ArgumentError):
-        package.word_vectors(package.open_run(plain.out), "elmo")
+        package.word_vectors(package.open_run(job.out), "elmo")
 
 
 def test_the_list_is_part_of_the_run(job: Job, words: Path) -> None:
