@@ -150,11 +150,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert [path.name for path in disk.iterdir()] == ["out.hdf5"]
 
 
-def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path, model: Path) -> None:
     text, out = tmp_path / "in.txt", tmp_path / "out.hdf5"
     text.write_text(random_lines(20_000))
+    files = ("--options-file", model / "options.json", "--weight-file", model / "weights.hdf5")
     started = process(
-        "elmo", text, out, "--all",
+        "elmo", text, out, "--all", *files,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # as not under nohup
     )  # fmt: skip
     wait_for(lambda: any(tmp_path.glob(".elmo-beam-*/run/blocks/*.json")), 120)

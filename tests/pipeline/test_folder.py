@@ -205,6 +205,6 @@ def test_a_full_disk_for_temporary_files_is_one_line(
     job.file("a.txt", random_lines(300))
     disk = small_disk(64)
     monkeypatch.setattr("tempfile.tempdir", str(disk))
-    job.embed("--memory", "1k", "--outputs", "elmo").refuses("No space left")
+    job.embed("--memory", "32k", "--outputs", "elmo").refuses("No space left")
     monkeypatch.undo()
-    job.embed("--memory", "1k", "--outputs", "elmo").succeeds()
+    job.embed("--memory", "32k", "--outputs", "elmo").succeeds()

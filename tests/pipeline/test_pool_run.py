@@ -194,10 +194,9 @@ def pc_negative(column: pa.ChunkedArray) -> pa.Array:
 
 
 def test_readers_of_rows_say_what_reads_words(job: Job, words: Path) -> None:
-    run = package.embed(
-        job.folder / "in" / "a.txt", job.out, model=job.model, words=["bank"], pool="word",
-        progress=False,
-    )  # fmt: skip
+    words.write_text("bank\n")
+    job.embed("--words", words, "--pool", "word").succeeds()
+    run = package.open_run(job.out)
     (part,) = run.tables()
     assert part.column_names == run.columns == ["word", "count", "elmo_sum", "elmo_squares"]
     assert len(run.dataframe()) == 1
@@ -210,11 +209,10 @@ def test_readers_of_rows_say_what_reads_words(job: Job, words: Path) -> None:
     ):
         with refused("pooled_words", kind=ArgumentError):
             call()
-    plain = package.embed(
-        job.folder / "in" / "a.txt", job.folder / "all", model=job.model, progress=False
-    )
+    plain = Job(job.folder, job.model, "all")
+    plain.embed()
     with refused("`run`", "`pool`", kind=ArgumentError):
-        package.pooled_words(plain)
+        package.pooled_words(package.open_run(plain.out))
 
 
 def test_from_python_the_words_are_counted_too(job: Job, words: Path) -> None:

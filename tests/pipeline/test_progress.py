@@ -167,15 +167,24 @@ def test_a_bar_goes_on_while_a_library_is_made_quiet() -> None:
     assert "still here" in shown and "\r\x1b[Kelmo-beam: trouble\r\n" in shown
 
 
-@pytest.mark.parametrize("flags", [[], ["--quiet"]])
-def test_a_command_draws_on_a_terminal_unless_it_is_to_be_quiet(
-    tmp_path: Path, flags: list[str]
-) -> None:
+TWICE = """
+import sys
+from elmo_beam.pipeline.cli import run
+
+words = sys.argv[1:]
+assert run(words) == 0
+print("now quietly")
+sys.exit(run([*words, "--quiet", "--overwrite"]))
+"""
+
+
+def test_a_command_draws_on_a_terminal_unless_it_is_to_be_quiet(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("One bank.\n")
-    files = ["--input", tmp_path / "a.txt", "--output", tmp_path / "out"]
-    command = [sys.executable, "-m", "elmo_beam", "embed", *files, *flags]
-    shown = on_terminal([*command], 80)
-    assert ("0%|" in shown) == (not flags) and "is complete" in shown
+    files = ["--input", str(tmp_path / "a.txt"), "--output", str(tmp_path / "out")]
+    shown = on_terminal([sys.executable, "-c", TWICE, "embed", *files], 80)
+    drawn, quiet = shown.split("now quietly")
+    assert "0%|" in drawn and "is complete" in drawn
+    assert "%|" not in quiet and "is complete" in quiet
 
 
 def test_a_run_that_is_watched_counts_what_is_in_the_model(tmp_path: Path) -> None:

@@ -72,15 +72,23 @@ def test_words_are_found_by_their_key(
     job: Job, key: str, words: str, found: list[tuple[str, int]]
 ) -> None:
     job.file("a.conllu", BANK)
-    run = package.embed(
-        job.folder / "in/a.conllu", job.out, model=job.model, words=[words], word_key=key,
-        id_field="sent_id", progress=False,
-    )  # fmt: skip
+    listed = job.folder / "words"
+    listed.write_text(f"{words}\n")
+    job.embed("--words", listed, "--word_key", key, "--id_field", "sent_id").succeeds()
     rows = job.rows().to_pylist()
     assert [(row["id"], row["position"]) for row in rows] == found
     assert {row["word"] for row in rows} == {words}
     assert rows[0]["token"] in ("Banks", "bank", "the bank")
-    assert run.manifest["lines"] == 3
+    assert job.manifest()["lines"] == 3
+
+
+def test_words_are_found_by_their_key_from_python(job: Job) -> None:
+    run = package.embed(
+        job.file("a.conllu", BANK), job.out, model=job.model, words=["bank/NOUN"],
+        word_key="lemma/upos", id_field="sent_id", progress=False,
+    )  # fmt: skip
+    assert run.settings.words == ("bank/NOUN",)
+    assert run.dataframe()[["id", "token"]].values.tolist() == [["one", "Banks"], ["two", "bank"]]
 
 
 def test_keys_of_words_fold_and_follow_the_pieces_of_long_sentences(job: Job) -> None:

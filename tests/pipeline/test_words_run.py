@@ -107,12 +107,15 @@ def test_from_python(job: Job, words: Path) -> None:
     with refused("`output` ['elmo'] must be one of elmo", kind=ArgumentError):
         run.arrays(["elmo"])  # type: ignore[arg-type]
     assert run.dataframe()["token"].tolist() == ["bank", "bank"]
-    plain = package.embed(path, job.folder / "all", model=job.model, progress=False)
-    with refused("`run`", "words", kind=ArgumentError):
-        package.word_vectors(plain, "elmo")
     with refused("`words`", kind=ArgumentError):  # not the whole corpus, for want of a word
         package.embed(path, job.folder / "none", model=job.model, words=[])
     assert not (job.folder / "none").exists()
+
+
+def test_a_reader_of_words_refuses_a_run_without_a_list(job: Job, words: Path) -> None:
+    job.embed()
+    with refused("`run`", "words", kind=ArgumentError):
+        package.word_vectors(package.open_run(job.out), "elmo")
 
 
 def test_the_list_is_part_of_the_run(job: Job, words: Path) -> None:
