@@ -11,6 +11,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from apache_beam.transforms.window import GlobalWindows
 
 from elmo_beam.elmo.encoder.passes import SentenceEncoder
+from elmo_beam.elmo.encoder.sentence_cache import SentenceCache
 from elmo_beam.elmo.formats.handles import load_sentence_encoder
 from elmo_beam.transforms.accounts import Accounts
 from elmo_beam.transforms.activity import WatchedEncoder, finished, loading
@@ -88,7 +89,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
         claim_worker_process()
         s = self._settings
         with user_errors_marked(), loading():
-            return load_sentence_encoder(
+            encoder = load_sentence_encoder(
                 local_handle(s.model),
                 s.encoder,
                 s.memory,
@@ -97,6 +98,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
                 s.precision,
                 s.trust_model,
             )
+        return SentenceCache(encoder, s.memory // 16)
 
     def run_inference(
         self,

@@ -13,7 +13,7 @@ from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.node_vectors import NodeVectors
 from elmo_beam.elmo.encoder.passes import Encoded, in_order, pass_end, unfilled
 from elmo_beam.elmo.encoder.prefix_tree import build_tree
-from elmo_beam.elmo.encoder.shapes import LEAST_ROWS, rounded_up
+from elmo_beam.elmo.encoder.shapes import ROW_TILE, rounded_up
 from elmo_beam.elmo.encoder.token_vectors import TokenVectors
 from elmo_beam.elmo.layers.tree_lstm import TreeLSTM
 from elmo_beam.elmo.model.outputs import TOKEN_OUTPUT, checked_outputs, output_dim
@@ -84,7 +84,7 @@ class Encoder:
     def _encode(self, sentences: Sentences, rows: np.ndarray, names: list[str]) -> Encoded:
         distinct, misses = self._tokens.look_up(sentences.vocabulary)
         distinct = np.resize(
-            distinct, (rounded_up(len(distinct), SIZES_PER_OCTAVE, LEAST_ROWS), distinct.shape[1])
+            distinct, (rounded_up(len(distinct), SIZES_PER_OCTAVE, ROW_TILE), distinct.shape[1])
         )
         vectors = {n: unfilled(n, sentences, output_dim(self.options, n)) for n in names}
         if TOKEN_OUTPUT in names:
@@ -117,7 +117,7 @@ class Encoder:
             tree.tokens,
             tree.parents,
             tree.level_offsets,
-            rounded_up(np.diff(tree.level_offsets), SIZES_PER_OCTAVE, LEAST_ROWS),
+            rounded_up(np.diff(tree.level_offsets), SIZES_PER_OCTAVE, ROW_TILE),
         )
         nodes = NodeVectors(
             tree, sentences.offsets, [np.asarray(layer) for layer in layers], distinct, self._mix

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
 from elmo_beam.elmo.errors import ArgumentError, UserError
+from elmo_beam.elmo.processor import processor_flags
 
 PRECISIONS = ("float32", "bfloat16")
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
@@ -14,7 +14,6 @@ INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
 LESSER_ISAS = {
     "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI",
 }  # fmt: skip
-CPUINFO = Path("/proc/cpuinfo")
 
 
 def check_precision(precision: str) -> None:
@@ -27,7 +26,7 @@ def check_precision(precision: str) -> None:
     if precision == "float32":
         return
     reason = None
-    if not INSTRUCTIONS & _processor_flags():
+    if not INSTRUCTIONS & processor_flags():
         reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
     elif os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
         reason = "TF_ENABLE_ONEDNN_OPTS turns TensorFlow's kernels for it off"
@@ -44,11 +43,3 @@ def _isa() -> str:
     """The instruction set that the environment limits oneDNN to; the newer variable goes first."""
     names = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
     return next((os.environ[name].upper() for name in names if os.environ.get(name)), "")
-
-
-def _processor_flags() -> set[str]:
-    try:
-        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        return set()
-    return {word for line in lines if line.startswith("flags") for word in line.split()}

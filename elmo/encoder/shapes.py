@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
-# Of a product: one to three rows round differently from more, so vectors would depend on the batch.
-# Fewer rows are no faster, since the weights have to come from memory.
-LEAST_ROWS = 8
+from elmo_beam.elmo.processor import processor_flags
+
+# Kernels of matrix products take 8 rows at once with AVX-512, 6 or 4 without it, and round the rows
+# left over differently. With whole tiles only, a row's result is mostly the same, bit for bit,
+# whatever stands in the other rows. Fewer rows are no faster, since the weights have to come from
+# memory.
+ROW_TILE = 8 if "avx512f" in processor_flags() else 12
 
 
-def rounded_up(sizes: np.ndarray | int, per_octave: int, least: int = 1) -> np.ndarray:
+def rounded_up(sizes: np.ndarray | int, per_octave: int, tile: int = 1) -> np.ndarray:
     """Sizes (int, not negative), each rounded up to the next of `per_octave` sizes per octave.
 
-    int64, shaped as `sizes`. Each grows by less than 1 / `per_octave` of itself, or by less than
-    `least`. per_octave, least: powers of two.
+    int64, shaped as `sizes`, multiples of `tile`. Each grows by less than 1 / `per_octave` of
+    itself, rounded up to the next tile. per_octave: a power of two.
     """
-    sizes = np.asarray(sizes, np.int64)
-    bits = np.frexp(sizes.astype(np.float64))[1].astype(np.int64)
-    unit = np.maximum(np.left_shift(1, np.maximum(bits - per_octave.bit_length(), 0)), least)
-    return -(-sizes // unit) * unit
+    tiles = -(-np.asarray(sizes, np.int64) // tile)
+    bits = np.frexp(tiles.astype(np.float64))[1].astype(np.int64)
+    unit = np.left_shift(1, np.maximum(bits - per_octave.bit_length(), 0))
+    return -(-tiles // unit) * unit * tile

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_beam.elmo.encoder.shapes import LEAST_ROWS, rounded_up
+from elmo_beam.elmo.encoder.shapes import ROW_TILE, rounded_up
 from elmo_beam.elmo.layers.token_encoder import TokenEncoder
 from elmo_beam.elmo.model.characters import BOUNDARIES
 from elmo_beam.elmo.model.token_ids import token_ids
@@ -73,7 +73,7 @@ class TokenVectors:
 
         def compute(chosen: list[int], length: int) -> None:
             rows = [keys[i] for i in chosen]
-            size = int(rounded_up(len(rows), SIZES_PER_OCTAVE, LEAST_ROWS))
+            size = int(rounded_up(len(rows), SIZES_PER_OCTAVE, ROW_TILE))
             rows += rows[-1:] * (size - len(rows))
             computed = self._encoder.run(*self._ids.ids(rows, length)).numpy()
             vectors[chosen] = computed[: len(chosen)]

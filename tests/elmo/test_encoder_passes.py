@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.passes import Encoded
 from elmo_beam.elmo.encoder.precision import PRECISIONS
-from elmo_beam.elmo.formats.handles import read_weights
+from elmo_beam.elmo.formats.handles import load_encoder, read_weights
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.outputs import output_names
 from elmo_beam.elmo.sentences import Sentences
@@ -225,3 +225,15 @@ def test_words_that_are_cut_to_the_same_bytes_have_one_vector(roomy: Encoder) ->
     assert (vectors[0] == vectors[1]).all()
     assert (vectors[0] == vectors[2]).all()
     assert (vectors[0] != vectors[3]).any()
+
+
+def test_the_default_models_bits_do_not_depend_on_the_batch() -> None:
+    """Kernels of matrix products treat rows that do not fill one in another way."""
+    encoder, text = load_encoder("default"), random_text(150, seed=7)
+    want = by_sentence(encoder, text)
+    for size in (1, 2, 7, 40):
+        for start in range(0, len(text), 31):
+            some = text[start : start + size]
+            for got, whole in zip(by_sentence(encoder, some), want[start:], strict=False):
+                for name, vectors in whole.items():
+                    np.testing.assert_array_equal(got[name], vectors)

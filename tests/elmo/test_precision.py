@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo_beam.elmo.encoder import precision
+from elmo_beam.elmo import processor
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.precision import check_precision
 from elmo_beam.elmo.errors import ArgumentError, UserError
@@ -92,7 +92,7 @@ def test_it_is_refused_where_it_would_be_slower(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t: {flags}\n")
     for name, value in environment.items():
@@ -105,7 +105,7 @@ def test_it_is_refused_where_it_would_be_slower(
 def test_it_is_taken_where_the_processor_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_AMX")
     (tmp_path / "cpuinfo").write_text("flags\t: fpu amx_bf16\nflags\t: fpu amx_bf16\n")

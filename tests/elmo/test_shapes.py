@@ -20,6 +20,6 @@ def test_few_sizes() -> None:
     assert len(np.unique(rounded_up(np.arange(1, 4097), 4))) == 4 * 10 + 3 + 1
     assert rounded_up(np.arange(10), 4).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]
     assert rounded_up(1000, 32) == 1008
-    assert rounded_up(np.array([0, 1, 8, 100, 255, 1000]), 32, 8).tolist() == [
-        0, 8, 8, 104, 256, 1008,
+    assert rounded_up(np.array([0, 1, 24, 100, 1000, 10_000]), 16, 24).tolist() == [
+        0, 24, 24, 120, 1008, 10_368,
     ]  # fmt: skip

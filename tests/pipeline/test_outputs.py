@@ -15,7 +15,7 @@ from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from tests.helpers.command import Job, elmo_beam, random_lines, vectors
 from tests.helpers.encoders import shared
 
-PROCESSOR_FLAGS = "elmo_beam.elmo.encoder.precision._processor_flags"
+PROCESSOR_FLAGS = "elmo_beam.elmo.encoder.precision.processor_flags"
 TEXT = "The bank of the river.\nMoney in the bank\n\nbank\n"
 TOKENS = [["The", "bank", "of", "the", "river", "."], ["Money", "in", "the", "bank"], ["bank"]]
 OFFSETS = [0, 23, 42]
