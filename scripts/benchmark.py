@@ -25,6 +25,7 @@ import benchmark_job as jobs
 
 from elmo_beam.elmo.errors import ArgumentError, UserError, cause_of
 from elmo_beam.elmo.process import claim_process
+from elmo_beam.elmo.processor import processor_flags, processor_name
 from elmo_beam.pipeline.terminal.flag_types import Parser, count
 from elmo_beam.transforms.files.settings import versions
 
@@ -32,9 +33,10 @@ from elmo_beam.transforms.files.settings import versions
 claim_process()
 
 MB = 1_000_000
-PARTS = ("encoders", "default", "google", "repeats", "sizes", "start")
+PARTS = ("encoders", "default", "google", "repeats", "long", "train", "sizes", "start")
 MAX_TOKENS = 100  # per sentence, of those that the encoders are compared on
 GOOGLE_BLOCK = 64 << 10
+LONG = 1000  # residues
 
 
 def main() -> None:
@@ -112,11 +114,12 @@ def _write(path: Path | None, figures: dict[str, Any]) -> None:
 
 
 def _machine() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor()
-    return f"{os.cpu_count()} cores of {name}, Python {platform.python_version()}"
+    flags = processor_flags()
+    sets = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
+    return (
+        f"{os.cpu_count()} cores of {processor_name()} ({', '.join(sets)}), Python "
+        f"{platform.python_version()}"
+    )
 
 
 def read_sentences(files: list[Path], number: int, work: Path) -> list[list[str]]:
@@ -183,6 +186,25 @@ def _repeats(args: argparse.Namespace, work: Path) -> Any:
     return found
 
 
+def _long(args: argparse.Namespace, work: Path) -> Any:
+    import benchmark_long
+
+    found = benchmark_long.compare(LONG, args.runs)
+    print(benchmark_long.table(found))
+    return found
+
+
+def _train(args: argparse.Namespace, work: Path) -> Any:
+    import benchmark_encoders
+    import benchmark_train
+
+    sentences = read_sentences(args.files, 2 * args.sentences, work)
+    products = benchmark_encoders.product_rate("float32")
+    found = benchmark_train.measure(sentences, products, args.runs)
+    print(benchmark_train.line(found))
+    return found
+
+
 def _sizes(args: argparse.Namespace, work: Path) -> Any:
     found: dict[str, Any] = {}
     for size in (1, 10, 100):
@@ -235,6 +257,8 @@ RUN = {
     "default": _default,
     "google": _google,
     "repeats": _repeats,
+    "long": _long,
+    "train": _train,
     "sizes": _sizes,
     "start": _start,
     "peers": _peers,

@@ -34,6 +34,7 @@ BATCHES = (32, 64, 128)  # of the module
 UNSEEN = "\ue000"  # private use: a token that no text holds, so that the cache stays cold
 ROWS = 2048  # of the matrix product that the machine is measured by
 COMPARED = 128  # sentences whose vectors are compared
+READ = 1 << 28  # bytes, more than any cache holds
 TO_CHOOSE = 512  # sentences that the best of BATCHES is chosen on
 
 
@@ -44,7 +45,7 @@ class Module:
         """folder: where to write it."""
         weights = random_weights(SIZES["google"], seed=1)
         write_module(weights, Path(folder))
-        self._options, self._texts = weights.options, [" ".join(tokens) for tokens in sentences]
+        self._texts = [" ".join(tokens) for tokens in sentences]
         with quiet_stderr():
             import tensorflow_hub
 
@@ -62,12 +63,7 @@ class Module:
 
     def products(self, dtype: str) -> float:
         """FLOP/s of the LSTMs' largest product with many rows."""
-        inner, outer = 2 * self._options.projection_dim, 4 * self._options.lstm_dim
-        left = tf.cast(tf.random.normal([ROWS, inner]), dtype)
-        right = tf.cast(tf.random.normal([inner, outer]), dtype)
-        product = tf.function(lambda: tf.matmul(left, right))
-        product()
-        return 2 * ROWS * inner * outer / median(_seconds(product) for _ in range(5))
+        return product_rate(dtype)
 
     def vectors(self) -> dict[str, np.ndarray]:
         """Every output of the first sentences, without padding."""
@@ -88,14 +84,22 @@ class Native:
         for encoder in self._encoders.values():
             encoder.encode([[UNSEEN]])  # compiles
 
-    def rate(self, precision: str) -> float:
-        """Tokens per second; the first time, with a cold cache of tokens."""
+    def rate(self, precision: str, most: int | None = None) -> float:
+        """Tokens per second, of all or the first `most` sentences; at first with a cold cache."""
+        sentences = self._columns.take(np.arange(len(self._columns))[:most])
 
         def run() -> None:
-            for _ in self._encoders[precision].passes(self._columns, ["elmo"]):
+            for _ in self._encoders[precision].passes(sentences, ["elmo"]):
                 pass
 
-        return len(self._columns.ids) / _seconds(run)
+        return len(sentences.ids) / _seconds(run)
+
+    def bandwidth(self) -> float:
+        """Bytes per second that all threads together read from memory."""
+        array = tf.zeros([READ // 4])
+        total = tf.function(lambda: tf.reduce_sum(array))
+        total()
+        return READ / median(_seconds(total) for _ in range(5))
 
     def vectors(self, precision: str) -> dict[str, np.ndarray]:
         """Every output of the first sentences."""
@@ -111,7 +115,17 @@ Process.register("Module", Module)
 Process.register("Native", Native)
 
 
-def _precisions() -> list[str]:
+def product_rate(dtype: str) -> float:
+    """FLOP/s of the largest product of google/elmo's LSTMs, with many rows."""
+    inner, outer = 2 * SIZES["google"].projection_dim, 4 * SIZES["google"].lstm_dim
+    left = tf.cast(tf.random.normal([ROWS, inner]), dtype)
+    right = tf.cast(tf.random.normal([inner, outer]), dtype)
+    product = tf.function(lambda: tf.matmul(left, right))
+    product()
+    return 2 * ROWS * inner * outer / median(_seconds(product) for _ in range(5))
+
+
+def precisions() -> list[str]:
     """Those that are worth using on this machine."""
     found = []
     for precision in PRECISIONS:
@@ -125,8 +139,8 @@ def _precisions() -> list[str]:
 
 def compare(sentences: list[list[str]], runs: int, work: Path) -> dict[str, Any]:
     """Rates in tokens/s of each run, how far the vectors differ, and the share of the machine."""
-    tokens, names = sum(map(len, sentences)), _precisions()
-    one, other = _process({}), _process({"TF_NUM_INTRAOP_THREADS": encoder_threads(1)})
+    tokens, names = sum(map(len, sentences)), precisions()
+    one, other = process_of({}), process_of({"TF_NUM_INTRAOP_THREADS": encoder_threads(1)})
     module = one.Module(str(work / "module"), sentences)  # type: ignore[attr-defined]
     native = other.Native(sentences, names)  # type: ignore[attr-defined]
     cold = {p: native.rate(p) for p in names}
@@ -164,7 +178,8 @@ def compare(sentences: list[list[str]], runs: int, work: Path) -> dict[str, Any]
     }
 
 
-def _process(environment: dict[str, str]) -> Process:
+def process_of(environment: dict[str, str]) -> Process:
+    """A process with these variables, but for those that are set already."""
     process = Process(ctx=multiprocessing.get_context("spawn"))
     before = dict(os.environ)
     os.environ.update({**environment, **before})

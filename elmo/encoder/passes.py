@@ -13,8 +13,10 @@ from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.sentences import Sentences
 
 # A pass takes at most what this many tokens of usual text take. More rows are no faster, and with
-# passes of like size a job needs no more memory at a corpus's end than at its start.
-MOST_TOKENS = 12 << 10
+# passes of like size a job needs no more memory at a corpus's end than at its start. Sequences so
+# long that they would be fewer than ROWS take what memory allows: each step loads all weights, for
+# a few rows or for many.
+MOST_TOKENS, ROWS = 12 << 10, 32
 USUAL_TYPES, USUAL_SENTENCES = 1 / 4, 1 / 20  # per token
 
 
@@ -76,7 +78,7 @@ def pass_end(
 ) -> int:
     """The sentence before which a pass that begins at `start` must end to fit into `memory` bytes.
 
-    At least one sentence always goes through.
+    The sentences are in order of length. At least one always goes through.
     """
     # `default` as if a token had one. Both directions' layers at the nodes, and their mix.
     token_dims = sum(output_dim(options, name) for name in outputs)
@@ -85,8 +87,9 @@ def pass_end(
     per_type = 4 * (2 * 4 * options.lstm_dim + options.projection_dim)
     per_row = 2 * 4 * (3 * 4 + 6) * options.lstm_dim  # gates with their temporaries; cells
     usual = per_token + USUAL_TYPES * per_type + USUAL_SENTENCES * per_row
-    budget = min(memory, MOST_TOKENS * usual)
     begin = sentences.offsets[start]
+    shortest = int(sentences.lengths[start]) if start < len(sentences) else 0
+    budget = min(memory, max(MOST_TOKENS, ROWS * shortest) * usual)
     end = int(begin + budget // per_token) + 1
     ids = sentences.ids[begin:end]
     first_seen = np.zeros(len(ids) + 1, np.int64)

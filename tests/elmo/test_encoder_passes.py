@@ -161,6 +161,17 @@ def test_passes_are_equally_large_however_much_memory_there_is() -> None:
     assert max(full) == min(full) >= rest
 
 
+def test_long_sequences_go_together_as_far_as_memory_allows() -> None:
+    """A step of one sequence loads the same weights as one of many."""
+    text = [[WORDS[(i + k) % len(WORDS)] for k in range(1000 + i)] for i in range(16)]
+    weights, passes_by_memory = random_weights(OPTIONS), []
+    for memory in (1 << 40, 1 << 20, 1):
+        parts = passes(Encoder(weights, memory=memory), text, ["default"])
+        passes_by_memory.append(len(parts))
+    one, some, alone = passes_by_memory
+    assert (one, alone) == (1, 16) and 1 < some < 16
+
+
 def test_without_memory_each_sentence_is_a_pass(tiny: Encoder) -> None:
     text = [["the", "of"], ["the"], ["of", "the", "of"]]
     assert [p.rows.tolist() for p in passes(tiny, text)] == [[1], [0], [2]]
