@@ -59,7 +59,7 @@ def embed(*flags: str) -> Callable[[Path], list[str]]:
     """`embed` on everything in a folder's in/."""
 
     def command(folder: Path) -> list[str]:
-        words = ["embed", "--input", f"{folder}/in/*", "--output", f"{folder}/out"]
+        words = ["embed", "--quiet", "--input", f"{folder}/in/*", "--output", f"{folder}/out"]
         words += ["--model", f"{folder}/model", "--block_size", str(BLOCK_SIZE)]
         return [*words, "--tokenizer", "whitespace", *flags]
 
@@ -168,7 +168,7 @@ PHASES = {
     "elmo": Phase(
         sentences,
         command_of(
-            "elmo", "{}/in/a.txt", "{}/out/vectors.hdf5", "--all",
+            "elmo", "{}/in/a.txt", "{}/out/vectors.hdf5", "--all", "--quiet",
             "--options-file", "{}/model/options.json", "--weight-file", "{}/model/weights.hdf5",
         ),
         check_hdf5,
@@ -176,7 +176,7 @@ PHASES = {
     ),
     "report": Phase(complete, command_of("report", "{}/out"), check_report, ("out/*/*",)),
     "train": Phase(
-        learnable, command_of("train", *TRAIN, "--epochs", "1"), check_training,
+        learnable, command_of("train", "--quiet", *TRAIN, "--epochs", "1"), check_training,
         run=False, tensorflow=True,
     ),
     "model": Phase(fresh, embed(), check_real_run, tensorflow=True),

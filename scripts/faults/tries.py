@@ -33,7 +33,6 @@ from elmo_beam.elmo.model.weights import checked_weights
 from elmo_beam.pipeline.cli import main
 from elmo_beam.pipeline.commands import COMMANDS
 from elmo_beam.pipeline.job.verification import verify
-from elmo_beam.pipeline.terminal import status_line
 from elmo_beam.transforms import steps
 from elmo_beam.transforms.files import retry
 
@@ -138,7 +137,6 @@ class Tries:
                 import elmo_beam.pipeline.training.session as session
 
                 session.Due = AlwaysDue  # type: ignore[assignment, misc]
-            status_line.LINE_EVERY = LIMIT  # no progress among the complaints
             retry.WAITS = (1e-3,) * 5  # seconds
             os.environ["TMPDIR"], tempfile.tempdir = f"{self._folder}/tmp", None
             sys.argv = ["elmo-beam", *command]

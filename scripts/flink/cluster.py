@@ -19,7 +19,7 @@ from typing import Any
 
 from install import Flink
 
-UP_WITHIN = 60  # seconds
+UP_WITHIN = 180  # seconds; 10 on an idle machine
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
