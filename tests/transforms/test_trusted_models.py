@@ -60,6 +60,7 @@ def test_workers_trust_what_the_command_does(trust: bool, monkeypatch: pytest.Mo
     given: list[Any] = []
     for module in (steps, inference):
         monkeypatch.setattr(module, "claim_worker_process", lambda: None)
+    monkeypatch.setattr(steps, "SentenceCache", lambda *_: None)
     monkeypatch.setattr(steps, "load_sentence_encoder", lambda *args: given.append(args[-1]))
     monkeypatch.setattr(inference, "TextEncoder", lambda *_, **k: given.append(k["trust_model"]))
     steps.ElmoHandler(replace(make_settings(), trust_model=trust)).load_model()
