@@ -21,6 +21,7 @@ from elmo_beam.elmo.errors import ArgumentError, UserError
 from elmo_beam.elmo.formats.handles import StrPath
 from elmo_beam.elmo.wording import counted
 from elmo_beam.pipeline.job.job import Job
+from elmo_beam.pipeline.terminal.flag_types import written_flags
 from elmo_beam.pipeline.terminal.status_line import StatusLine
 from elmo_beam.transforms.files.settings import Settings, usual_block_size
 from elmo_beam.transforms.files.temporary import temporary_errors_explained
@@ -173,15 +174,7 @@ def _beam_flags(options: Sequence[str] | Mapping[str, object] | None) -> list[st
         return []
     if not isinstance(options, Mapping):
         return string_list("beam_options", options)
-    flags = []
-    for name, value in options.items():
-        for one in value if isinstance(value, list | tuple) else [value]:
-            if one is True:
-                flags.append(f"--{name}")
-            elif one is not None and one is not False:
-                text = json.dumps(one) if isinstance(one, dict) else str(one)
-                flags.append(f"--{name}={text}")
-    return flags
+    return [flag for name, value in options.items() for flag in written_flags(name, value)]
 
 
 def _run_in_child(job: Job, progress: bool) -> list[str]:

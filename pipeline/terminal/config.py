@@ -11,7 +11,7 @@ from typing import Any
 
 from elmo_beam.elmo.arguments import plain_path
 from elmo_beam.elmo.errors import ArgumentError, cause_of
-from elmo_beam.pipeline.terminal.flag_types import Parser
+from elmo_beam.pipeline.terminal.flag_types import Parser, written_flags
 from elmo_beam.transforms.words.finder import checked_words
 
 RECORDED_ONLY = ("digest", "options")  # settings in run.json that are no flags: the model's
@@ -109,9 +109,7 @@ def _beam_flags(name: str, value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str | int | float) for one in values):
         raise ArgumentError(f"{json.dumps(value)} is not what a flag takes")
-    if isinstance(value, bool):
-        return [f"--{name}"] if value else []
-    return [f"--{name}={one}" for one in values]
+    return written_flags(name, value)
 
 
 def _value(parser: Parser, action: argparse.Action, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -80,6 +81,17 @@ def underscored(flag: str) -> str:
     """`--flag-name=a-b` as `--flag_name=a-b`."""
     name, equals, value = flag.partition("=")
     return "--" + name[2:].replace("-", "_") + equals + value if flag[:2] == "--" else flag
+
+
+def written_flags(name: str, value: object) -> list[str]:
+    """A flag as a command line has it: once for each of several values, without one for True."""
+    flags = []
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if one is True:
+            flags.append(f"--{name}")
+        elif one is not None and one is not False:
+            flags.append(f"--{name}={json.dumps(one) if isinstance(one, dict) else one}")
+    return flags
 
 
 def nearest(word: str, known: Sequence[str], prog: str) -> str:
