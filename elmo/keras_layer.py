@@ -253,8 +253,8 @@ def _bilm(
     for direction in (0, 1):
         own = tf.reverse_sequence(rows, lengths, 0, 1) if direction else rows
         boundary = tf.fill([1, tf.shape(rows)[1]], direction)
-        x = tf.gather(table, tf.concat([boundary, own], axis=0))
-        outputs = [y[1:] for y in lstm_stack(options, tensors, direction, x, training)]
+        tokens = tf.concat([boundary, own], axis=0)
+        outputs = [y[1:] for y in lstm_stack(options, tensors, direction, table, tokens, training)]
         if direction:
             outputs = [tf.reverse_sequence(y, lengths, 0, 1) for y in outputs]
         directions.append(outputs)

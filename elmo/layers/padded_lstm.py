@@ -14,6 +14,8 @@ from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.layers.token_encoder import Tensors
 from elmo_beam.elmo.model.options import FORGET_BIAS, ModelOptions, cell_name
 
+Product = Callable[..., tf.Tensor]  # as tf.matmul
+
 
 class _Step(NamedTuple):
     """What a forward step keeps for the backward step, each [sentences, lstm_dim] except `h`."""
@@ -31,62 +33,79 @@ def lstm_stack(
     options: ModelOptions,
     tensors: Tensors,
     direction: int,
-    x: tf.Tensor,
+    table: tf.Tensor,
+    tokens: tf.Tensor,
     own_gradient: bool,
-    dropout: Callable[[tf.Tensor], tf.Tensor] = lambda x: x,
+    dropout: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    product: Product = tf.matmul,
 ) -> list[tf.Tensor]:
-    """Every layer's output in one direction, skip connections included, as `lstm` takes and gives.
+    """Every layer's output in one direction, skip connections included, as `lstm` gives it.
 
-    dropout: applied to each layer's input.
+    table: float [distinct tokens, projection_dim]; tokens: int32 [steps, sentences], rows of it.
+    dropout: applied to each layer's input; without it, the first layer's input product is taken
+    once per distinct token. product: the matrix product.
     """
-    outputs = []
-    for layer in range(options.n_layers):
-        x = dropout(x)
-        y = lstm(options, tensors, direction, layer, x, own_gradient)
-        x = y + x if options.skips(layer) else y
-        outputs.append(x)
+    cells = [_cell(options, tensors, direction, layer) for layer in range(options.n_layers)]
+    outputs: list[tf.Tensor] = []
+    for layer, (w_input, *cell) in enumerate(cells):
+        if layer == 0 and dropout is None:
+            gates = tf.gather(product(table, w_input), tokens)
+            outputs.append(lstm(options, gates, *cell, own_gradient=own_gradient, product=product))
+            continue
+        x = outputs[-1] if layer else tf.gather(table, tokens)
+        x = dropout(x) if dropout else x
+        flat = tf.reshape(x, [-1, options.projection_dim])
+        shape = tf.concat([tf.shape(tokens), [4 * options.lstm_dim]], axis=0)
+        gates = tf.reshape(product(flat, w_input), shape)
+        y = lstm(options, gates, *cell, own_gradient=own_gradient, product=product)
+        outputs.append(y + x if options.skips(layer) else y)
     return outputs
+
+
+def _cell(options: ModelOptions, tensors: Tensors, direction: int, layer: int) -> list[tf.Tensor]:
+    """W_0 of the input and of the state, B, and W_P_0 if there is one."""
+    name = cell_name(direction, layer)
+    w = tf.convert_to_tensor(tensors[f"{name}/W_0"])
+    cell = [w[: options.projection_dim], w[options.projection_dim :]]
+    names = ["B", "W_P_0"] if options.has_lstm_projection else ["B"]
+    return [*cell, *(tf.convert_to_tensor(tensors[f"{name}/{n}"]) for n in names)]
 
 
 def lstm(
     options: ModelOptions,
-    tensors: Tensors,
-    direction: int,
-    layer: int,
-    x: tf.Tensor,
+    gates: tf.Tensor,
+    *cell: tf.Tensor,
     own_gradient: bool = True,
+    product: Product = tf.matmul,
 ) -> tf.Tensor:
-    """One layer of one direction: float [steps, sentences, projection_dim], in and out.
+    """One layer of one direction, float [steps, sentences, projection_dim].
+
+    gates: the products of its inputs with W_0's rows for them, [steps, sentences, 4 * lstm_dim];
+    cell: W_0's rows for the state, B, and W_P_0 if the layer has one.
 
     State is zero before the first step. There is no mask: whatever is made of the output must
     leave out the steps after a sentence's end, and then nothing flows back from them.
     own_gradient: whether the backward pass is ours, which a SavedModel cannot hold, or
     TensorFlow's.
     """
-    name = cell_name(direction, layer)
-    names = [f"{name}/W_0", f"{name}/B"]
-    if options.has_lstm_projection:
-        names.append(f"{name}/W_P_0")
-    cell = [tf.convert_to_tensor(tensors[n]) for n in names]
     if not own_gradient:
-        return _forward(options, x, *cell)[0]
-    return tf.custom_gradient(lambda x, *cell: _forward(options, x, *cell))(x, *cell)
+        return _forward(options, product, gates, *cell)[0]
+    return tf.custom_gradient(lambda *given: _forward(options, product, *given))(gates, *cell)
 
 
 def _forward(
     options: ModelOptions,
-    x: tf.Tensor,
+    product: Product,
+    gates: tf.Tensor,
     w: tf.Tensor,
     b: tf.Tensor,
     projection: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, Any]:
     width, dim = options.projection_dim, options.lstm_dim
-    steps, sentences = tf.shape(x)[0], tf.shape(x)[1]
-    w_input, w_state = w[:width], w[width:]
-    input_gates = tf.reshape(tf.matmul(_flat(x, width), w_input) + b, [steps, sentences, 4 * dim])
+    steps, sentences = tf.shape(gates)[0], tf.shape(gates)[1]
 
     def step(t: tf.Tensor, c: tf.Tensor, h: tf.Tensor, kept: list[Any]) -> tuple[Any, ...]:
-        i, j, f, o = tf.split(input_gates[t] + tf.matmul(h, w_state), 4, axis=1)
+        i, j, f, o = tf.split(gates[t] + tf.nn.bias_add(product(h, w), b), 4, axis=1)
         i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + FORGET_BIAS), tf.sigmoid(o)
         c = f * c + i * j
         if options.cell_clip is not None:
@@ -94,36 +113,38 @@ def _forward(
         tanh_c = tf.tanh(c)
         h = o * tanh_c
         if projection is not None:
-            h = tf.matmul(h, projection)
+            h = product(h, projection)
             if options.proj_clip is not None:
                 h = tf.clip_by_value(h, -options.proj_clip, options.proj_clip)
         made = _Step(i, j, f, o, c, tanh_c, h)
         return t + 1, c, h, [array.write(t, value) for array, value in zip(kept, made, strict=True)]
 
-    kept = [_array(x.dtype, steps, dim) for _ in range(6)] + [_array(x.dtype, steps, width)]
-    start = (0, tf.zeros([sentences, dim], x.dtype), tf.zeros([sentences, width], x.dtype), kept)
+    kept = [_array(gates.dtype, steps, dim) for _ in range(6)]
+    kept.append(_array(gates.dtype, steps, width))
+    start = (0, *(tf.zeros([sentences, n], gates.dtype) for n in (dim, width)), kept)
     *_, kept = tf.while_loop(lambda t, *_: t < steps, step, start, parallel_iterations=1)
-    outputs = tf.reshape(kept[-1].stack(), tf.shape(x))
+    outputs = kept[-1].stack()
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _backward(options, x, w, projection, _Step(*kept), outputs, upstream)
+        return _backward(options, product, w, projection, _Step(*kept), outputs, upstream)
 
     return outputs, gradient
 
 
 def _backward(
     options: ModelOptions,
-    x: tf.Tensor,
+    product: Product,
     w: tf.Tensor,
     projection: tf.Tensor | None,
     kept: _Step,
     outputs: tf.Tensor,
     upstream: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """Gradients of x, W_0, B and, if there is one, W_P_0."""
+    """Gradients of the gates, of W_0's rows for the state, B and, if there is one, W_P_0."""
     width, dim = options.projection_dim, options.lstm_dim
-    steps, sentences = tf.shape(x)[0], tf.shape(x)[1]
-    w_input, w_state = w[:width], w[width:]
+    steps, sentences = tf.shape(outputs)[0], tf.shape(outputs)[1]
+    # Transposed once, not by each step's products.
+    w, projection = tf.transpose(w), None if projection is None else tf.transpose(projection)
 
     def step(t: tf.Tensor, dc: tf.Tensor, dh: tf.Tensor, made: list[Any]) -> tuple[Any, ...]:
         i, j, f, o, c, tanh_c, h = (array.read(t) for array in kept)
@@ -133,7 +154,7 @@ def _backward(
         if projection is not None:
             if options.proj_clip is not None:
                 dh *= _inside(h, options.proj_clip)
-            d_out = tf.matmul(dh, projection, transpose_b=True)
+            d_out = product(dh, projection)
         d_tanh = d_out * o
         dc += d_tanh * (1.0 - tanh_c * tanh_c)
         if options.cell_clip is not None:
@@ -148,27 +169,22 @@ def _backward(
             axis=1,
         )
         written = [a.write(t, v) for a, v in zip(made, (gates, dh, o * tanh_c), strict=True)]
-        return t - 1, dc * f, tf.matmul(gates, w_state, transpose_b=True), written
+        return t - 1, dc * f, product(gates, w), written
 
-    made = [_array(x.dtype, steps, n) for n in (4 * dim, width, dim)]
-    end = tf.zeros([sentences, dim], x.dtype), tf.zeros([sentences, width], x.dtype)
+    made = [_array(outputs.dtype, steps, n) for n in (4 * dim, width, dim)]
+    end = (tf.zeros([sentences, n], outputs.dtype) for n in (dim, width))
     start = (steps - 1, *end, made)
     *_, made = tf.while_loop(lambda t, *_: t >= 0, step, start, parallel_iterations=1)
     d_gates, d_outputs, cell_outputs = (array.concat() for array in made)
-    states = _flat(tf.concat([tf.zeros_like(outputs[:1]), outputs[:-1]], 0), width)
-    d_w = [tf.matmul(rows, d_gates, transpose_a=True) for rows in (_flat(x, width), states)]
+    states = tf.reshape(tf.concat([tf.zeros_like(outputs[:1]), outputs[:-1]], 0), [-1, width])
     gradients = (
-        tf.reshape(tf.matmul(d_gates, w_input, transpose_b=True), tf.shape(x)),
-        tf.concat(d_w, axis=0),
+        tf.reshape(d_gates, [steps, sentences, 4 * dim]),
+        product(states, d_gates, transpose_a=True),
         tf.reduce_sum(d_gates, axis=0),
     )
     if projection is None:
         return gradients
-    return (*gradients, tf.matmul(cell_outputs, d_outputs, transpose_a=True))
-
-
-def _flat(x: tf.Tensor, width: int) -> tf.Tensor:
-    return tf.reshape(x, [-1, width])
+    return (*gradients, product(cell_outputs, d_outputs, transpose_a=True))
 
 
 def _array(dtype: tf.DType, steps: tf.Tensor, width: int) -> tf.TensorArray:

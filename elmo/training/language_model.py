@@ -13,6 +13,7 @@ from elmo_beam.elmo.layers.token_encoder import encode_tokens
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.model.weights import Weights
 from elmo_beam.elmo.training.batches import Batch
+from elmo_beam.elmo.training.sampled_softmax import sampled_loss
 from elmo_beam.elmo.training.vocabulary import UNKNOWN
 
 SOFTMAX_W, SOFTMAX_B = "softmax/W", "softmax/b"
@@ -103,14 +104,14 @@ class LanguageModel(tf.Module):
         seed: tf.Tensor | int = 0,
     ) -> list[tf.Tensor]:
         """What each direction predicts from: float [predictions, projection_dim]."""
-        drop = _Dropout(dropout, seed)
+        drop = _Dropout(dropout, seed) if dropout else None
         table = encode_tokens(self.options, self.arrays, None, characters)
         states = []
         for direction in (0, 1):
-            x = tf.gather(table, tokens[direction])
-            top = lstm_stack(self.options, self.arrays, direction, x, True, drop)[-1]
-            flat = tf.reshape(top, [-1, self.options.projection_dim])
-            states.append(drop(tf.gather(flat, positions)))
+            rows = tokens[direction]
+            top = lstm_stack(self.options, self.arrays, direction, table, rows, True, drop)[-1]
+            flat = tf.gather(tf.reshape(top, [-1, self.options.projection_dim]), positions)
+            states.append(drop(flat) if drop else flat)
         return states
 
     def sampled_loss(
@@ -120,25 +121,14 @@ class LanguageModel(tf.Module):
         samples: tf.Tensor,
         expected: tf.Tensor,
     ) -> tf.Tensor:
-        """Mean over both directions of the cross entropy against sampled words, in nats.
-
-        samples: int64 [n], distinct words; expected: float [words], how often each is among them.
-        """
-        targets = tf.cast(tf.reshape(targets, [-1, 1]), tf.int64)
-        losses = tf.nn.sampled_softmax_loss(
-            self.arrays[SOFTMAX_W],
-            self.arrays[SOFTMAX_B],
-            targets,
+        """The mean over both directions of the loss that `sampled_softmax.py` describes."""
+        return sampled_loss(
+            (self.arrays[SOFTMAX_W], self.arrays[SOFTMAX_B]),
             tf.concat(states, axis=0),
-            num_sampled=tf.size(samples),
-            num_classes=self.words,
-            sampled_values=(
-                samples,
-                tf.gather(expected, targets),
-                tf.gather(expected, samples),
-            ),
+            tf.reshape(targets, [-1]),
+            samples,
+            expected,
         )
-        return tf.reduce_mean(losses)
 
     def perplexity(self, batches: Iterable[Batch]) -> Perplexity:
         """How well the models predict some batches, at least one."""
@@ -183,31 +173,5 @@ class _Dropout:
         self._rate, self._seed, self._calls = rate, seed, 0
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        if not self._rate:
-            return x
         self._calls += 1
         return tf.nn.experimental.stateless_dropout(x, self._rate, [self._seed, self._calls])
-
-
-def draw_samples(words: int, n: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """`n` distinct words, frequent ones more often, and how often each word is expected among them.
-
-    int64 [n] and float32 [words]. Words are in order of falling frequency; word k is drawn with
-    probability log((k + 2) / (k + 1)) / log(words + 1) until there are n distinct ones, as in
-    tf.random.log_uniform_candidate_sampler. If n is half of the words or more, all are given, each
-    expected once, since drawing the last of them would take long.
-    """
-    if 2 * n >= words:
-        return np.arange(words), np.ones(words, np.float32)
-    rng = np.random.default_rng(seed)
-    drawn = np.zeros(0, np.int64)
-    while True:
-        more = np.exp(rng.random(2 * n + len(drawn)) * np.log(words + 1.0)).astype(np.int64) - 1
-        drawn = np.concatenate([drawn, np.minimum(more, words - 1)])
-        first = np.sort(np.unique(drawn, return_index=True)[1])
-        if len(first) >= n:
-            break
-    tries = int(first[n - 1]) + 1
-    k = np.arange(words)
-    chance = np.log((k + 2.0) / (k + 1.0)) / np.log(words + 1.0)
-    return drawn[first[:n]], (-np.expm1(tries * np.log1p(-chance))).astype(np.float32)

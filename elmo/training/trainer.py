@@ -16,10 +16,10 @@ from elmo_beam.elmo.training.language_model import (
     SEED,
     Arrays,
     LanguageModel,
-    draw_samples,
     tensors,
 )
 from elmo_beam.elmo.training.recipe import Recipe
+from elmo_beam.elmo.training.sampled_softmax import draw_samples
 
 WARM_UP_TOKENS, WARM_UP_PART = 1_500_000, 0.1  # the rate rises over these, the fewer
 AVERAGED_STEPS = 1000  # over which the weights are averaged

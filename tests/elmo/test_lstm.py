@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -29,10 +29,18 @@ def inputs(options: ModelOptions) -> np.ndarray:
 
 
 def arrays_of(options: ModelOptions) -> dict[str, np.ndarray]:
-    """Layer 0 of the backward direction, in float64."""
-    cell = cell_name(1, 0)
-    arrays = random_weights(options).arrays
-    return {n: a.astype(np.float64) for n, a in arrays.items() if n.startswith(cell)}
+    """Those of a biLM, in float64."""
+    return {n: a.astype(np.float64) for n, a in random_weights(options).arrays.items()}
+
+
+def layer_of(
+    options: ModelOptions, arrays: Mapping[str, object], x: tf.Tensor, layer: int = 0
+) -> tf.Tensor:
+    """The outputs of one layer of the backward direction for its inputs."""
+    name = cell_name(1, layer)
+    w_input, w_state = tf.split(arrays[f"{name}/W_0"], 2)
+    rest = [arrays[f"{name}/{n}"] for n in ("B", "W_P_0") if f"{name}/{n}" in arrays]
+    return lstm(options, x @ w_input, w_state, *map(tf.convert_to_tensor, rest))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -40,7 +48,7 @@ def test_outputs_are_the_oracles(shape: str) -> None:
     options = SHAPES[shape]
     oracle = Oracle(random_weights(options))
     x = inputs(options)
-    got = lstm(options, arrays_of(options), 1, 0, tf.constant(x)).numpy()
+    got = layer_of(options, arrays_of(options), tf.constant(x)).numpy()
     for sentence in range(SENTENCES):
         want = oracle.direction(1, list(x[:, sentence]))[0]
         np.testing.assert_allclose(got[:, sentence], want, rtol=0, atol=1e-12)
@@ -49,14 +57,15 @@ def test_outputs_are_the_oracles(shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_gradients_are_the_numerical_ones(shape: str) -> None:
     options = SHAPES[shape]
-    arrays = arrays_of(options)
+    cell = cell_name(1, 0)
+    arrays = {n: a for n, a in arrays_of(options).items() if n.startswith(cell)}
     names = list(arrays)
     weigh = np.random.default_rng(4).normal(size=(STEPS, SENTENCES, options.projection_dim))
 
     @tf.function
     def loss(x: tf.Tensor, *values: tf.Tensor) -> tf.Tensor:
         cell = dict(zip(names, values, strict=True))
-        return tf.reduce_sum(lstm(options, cell, 1, 0, x) * weigh)
+        return tf.reduce_sum(layer_of(options, cell, x) * weigh)
 
     point = [inputs(options), *arrays.values()]
     exact, numeric = tf.test.compute_gradient(loss, point, delta=1e-6)
@@ -68,7 +77,7 @@ def test_gradients_are_the_numerical_ones(shape: str) -> None:
 def test_clips_change_some_values_and_leave_others_alone() -> None:
     """Otherwise the test above would not see their gradients."""
     options = SHAPES["clipped"]
-    got = lstm(options, arrays_of(options), 1, 0, tf.constant(inputs(options))).numpy()
+    got = layer_of(options, arrays_of(options), tf.constant(inputs(options))).numpy()
     clipped = np.abs(got) == options.proj_clip
     assert 0.05 < clipped.mean() < 0.95
 
@@ -78,9 +87,9 @@ def test_steps_after_a_sentences_end_change_nothing_before_it() -> None:
     x = inputs(options)
     longer = np.concatenate([x, np.full((2, SENTENCES, options.projection_dim), 7.0)])
     arrays = arrays_of(options)
-    short = lstm(options, arrays, 1, 0, tf.constant(x)).numpy()
+    short = layer_of(options, arrays, tf.constant(x)).numpy()
     np.testing.assert_array_equal(
-        lstm(options, arrays, 1, 0, tf.constant(longer)).numpy()[:STEPS], short
+        layer_of(options, arrays, tf.constant(longer)).numpy()[:STEPS], short
     )
 
 
@@ -92,27 +101,27 @@ def test_a_stack_is_its_layers_one_after_the_other(
 ) -> None:
     """Each layer's input is dropped out; from the second on, it is also added to the output."""
     options = replace(SMALL, n_layers=3, use_skip_connections=skip)
-    arrays = {n: a.astype(np.float64) for n, a in random_weights(options).arrays.items()}
-
-    def double(x: tf.Tensor) -> tf.Tensor:
-        return 2 * x
+    arrays = arrays_of(options)
+    table = tf.constant(inputs(options)[0])  # of few tokens, which come again
+    tokens = np.random.default_rng(6).integers(0, SENTENCES, (STEPS, SENTENCES)).astype(np.int32)
 
     def stacked(*dropout: Callable[[tf.Tensor], tf.Tensor]) -> list[np.ndarray]:
-        x = tf.constant(inputs(options))
-        outputs = lstm_stack(options, arrays, direction, x, own_gradient, *dropout)
+        outputs = lstm_stack(options, arrays, direction, table, tokens, own_gradient, *dropout)
         return [output.numpy() for output in outputs]
 
-    for got, factor in ((stacked(), 1), (stacked(double), 2)):
-        x = tf.constant(inputs(options))
-        assert len(got) == 3
-        for layer in range(3):
-            dropped = factor * x
-            x = lstm(options, arrays, direction, layer, dropped, own_gradient)
-            if skip and layer > 0:
-                x = x + dropped
-            np.testing.assert_allclose(got[layer], x.numpy(), rtol=0, atol=1e-12)
+    plain = stacked()
     oracle = Oracle(random_weights(options))
     for sentence in range(SENTENCES):
-        want = oracle.direction(direction, list(inputs(options)[:, sentence]))
-        for layer, output in enumerate(stacked()):
+        want = oracle.direction(direction, list(table.numpy()[tokens[:, sentence]]))
+        for layer, output in enumerate(plain):
             np.testing.assert_allclose(output[:, sentence], want[layer], rtol=0, atol=1e-12)
+    for got, wanted in zip(stacked(tf.identity), plain, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12)
+
+    doubled = stacked(lambda x: 2 * x)
+    if direction == 1:
+        x = tf.gather(table, tokens)
+        for layer in range(3):
+            y = layer_of(options, arrays, 2 * x, layer)
+            x = y + 2 * x if skip and layer > 0 else y
+            np.testing.assert_allclose(doubled[layer], x.numpy(), rtol=0, atol=1e-12)

@@ -16,10 +16,10 @@ from elmo_beam.elmo.training.language_model import (
     SOFTMAX_B,
     SOFTMAX_W,
     LanguageModel,
-    draw_samples,
     initial_arrays,
     tensors,
 )
+from elmo_beam.elmo.training.sampled_softmax import draw_samples, sampled_loss
 from tests.helpers.command import SMALL
 from tests.helpers.oracle import BEGIN_SENTENCE, END_SENTENCE, Oracle, characters_of, random_weights
 
@@ -105,6 +105,31 @@ def test_sampling_every_word_is_the_whole_softmax() -> None:
     loss = model.sampled_loss(states, tf.constant(batch.targets), tf.constant(samples), expected)
     found = model.perplexity([batch])
     assert np.exp(float(loss)) == pytest.approx(np.sqrt(found.forward * found.backward), rel=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 3 * 4, 3 * 4 + 1, 1000], ids="{} logits".format)
+def test_sampled_loss_and_gradients_are_tensorflows(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """However few rows go through at once, and whether or not a target is among the samples."""
+    monkeypatch.setattr("elmo_beam.elmo.training.sampled_softmax.LOGITS", most)
+    rng = np.random.default_rng(9)
+    w, b = tf.constant(rng.normal(size=(7, 5)) * 3), tf.constant(rng.normal(size=7))
+    states, targets = tf.constant(rng.normal(size=(11, 5))), tf.constant(rng.integers(0, 7, 11))
+    samples, expected = tf.constant([6, 0, 3], tf.int64), tf.constant(np.linspace(0.9, 0.1, 7))
+    point = [w, b, states]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(point)
+        got = sampled_loss((w, b), states, targets, samples, expected)
+        columns = tf.cast(targets[:, tf.newaxis], tf.int64)
+        values = samples, tf.gather(expected, columns), tf.gather(expected, samples)
+        losses = tf.nn.sampled_softmax_loss(w, b, columns, states, 3, 7, sampled_values=values)
+        want = tf.reduce_mean(losses)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    for own, wanted in zip(tape.gradient(got, point), tape.gradient(want, point), strict=True):
+        np.testing.assert_allclose(
+            tf.convert_to_tensor(own), tf.convert_to_tensor(wanted), rtol=1e-9, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("most", [1, 7 * 4, 7 * 4 + 1])

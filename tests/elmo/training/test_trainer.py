@@ -11,12 +11,12 @@ import tensorflow as tf
 from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.elmo.training.batches import Batch, BatchMaker
 from elmo_beam.elmo.training.language_model import (
-    draw_samples,
     initial_arrays,
     initial_softmax,
     tensors,
 )
 from elmo_beam.elmo.training.recipe import Recipe
+from elmo_beam.elmo.training.sampled_softmax import draw_samples
 from elmo_beam.elmo.training.trainer import Trainer, learning_rate
 from tests.helpers.command import SMALL
 
