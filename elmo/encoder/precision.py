@@ -23,20 +23,22 @@ def check_precision(precision: str) -> None:
     """
     if precision not in PRECISIONS:
         raise ArgumentError(f"`precision` {precision!r} must be one of {', '.join(PRECISIONS)}")
-    if precision == "float32":
-        return
-    reason = None
-    if not INSTRUCTIONS & processor_flags():
-        reason = f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
-    elif os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
-        reason = "TF_ENABLE_ONEDNN_OPTS turns TensorFlow's kernels for it off"
-    elif (isa := _isa()) in LESSER_ISAS:
-        reason = f"oneDNN is limited to {isa}"
-    if reason:
+    if precision == "bfloat16" and (reason := why_not_bfloat16()):
         raise UserError(
             f"`precision` {precision} would be slower than float32 on {platform.node()} "
             f"({reason}): leave it out"
         )
+
+
+def why_not_bfloat16() -> str | None:
+    """Why products in bfloat16 would be emulated here; None if they would not."""
+    if not INSTRUCTIONS & processor_flags():
+        return f"no {' or '.join(sorted(INSTRUCTIONS))} on this processor"
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
+        return "TF_ENABLE_ONEDNN_OPTS turns TensorFlow's kernels for it off"
+    if (isa := _isa()) in LESSER_ISAS:
+        return f"oneDNN is limited to {isa}"
+    return None
 
 
 def _isa() -> str:

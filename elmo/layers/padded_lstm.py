@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.layers.products import product, rounded
 from elmo_beam.elmo.layers.token_encoder import Tensors
 from elmo_beam.elmo.model.options import FORGET_BIAS, ModelOptions, cell_name
-
-Product = Callable[..., tf.Tensor]  # as tf.matmul
 
 
 class _Step(NamedTuple):
@@ -37,27 +36,27 @@ def lstm_stack(
     tokens: tf.Tensor,
     own_gradient: bool,
     dropout: Callable[[tf.Tensor], tf.Tensor] | None = None,
-    product: Product = tf.matmul,
+    dtype: tf.DType | None = None,
 ) -> list[tf.Tensor]:
     """Every layer's output in one direction, skip connections included, as `lstm` gives it.
 
     table: float [distinct tokens, projection_dim]; tokens: int32 [steps, sentences], rows of it.
     dropout: applied to each layer's input; without it, the first layer's input product is taken
-    once per distinct token. product: the matrix product.
+    once per distinct token. dtype: what the factors of the products are rounded to.
     """
     cells = [_cell(options, tensors, direction, layer) for layer in range(options.n_layers)]
     outputs: list[tf.Tensor] = []
     for layer, (w_input, *cell) in enumerate(cells):
         if layer == 0 and dropout is None:
-            gates = tf.gather(product(table, w_input), tokens)
-            outputs.append(lstm(options, gates, *cell, own_gradient=own_gradient, product=product))
+            gates = tf.gather(product(table, w_input, dtype), tokens)
+            outputs.append(lstm(options, gates, *cell, own_gradient=own_gradient, dtype=dtype))
             continue
         x = outputs[-1] if layer else tf.gather(table, tokens)
         x = dropout(x) if dropout else x
         flat = tf.reshape(x, [-1, options.projection_dim])
         shape = tf.concat([tf.shape(tokens), [4 * options.lstm_dim]], axis=0)
-        gates = tf.reshape(product(flat, w_input), shape)
-        y = lstm(options, gates, *cell, own_gradient=own_gradient, product=product)
+        gates = tf.reshape(product(flat, w_input, dtype), shape)
+        y = lstm(options, gates, *cell, own_gradient=own_gradient, dtype=dtype)
         outputs.append(y + x if options.skips(layer) else y)
     return outputs
 
@@ -76,7 +75,7 @@ def lstm(
     gates: tf.Tensor,
     *cell: tf.Tensor,
     own_gradient: bool = True,
-    product: Product = tf.matmul,
+    dtype: tf.DType | None = None,
 ) -> tf.Tensor:
     """One layer of one direction, float [steps, sentences, projection_dim].
 
@@ -89,13 +88,13 @@ def lstm(
     TensorFlow's.
     """
     if not own_gradient:
-        return _forward(options, product, gates, *cell)[0]
-    return tf.custom_gradient(lambda *given: _forward(options, product, *given))(gates, *cell)
+        return _forward(options, dtype, gates, *cell)[0]
+    return tf.custom_gradient(lambda *given: _forward(options, dtype, *given))(gates, *cell)
 
 
 def _forward(
     options: ModelOptions,
-    product: Product,
+    dtype: tf.DType | None,
     gates: tf.Tensor,
     w: tf.Tensor,
     b: tf.Tensor,
@@ -103,9 +102,13 @@ def _forward(
 ) -> tuple[tf.Tensor, Any]:
     width, dim = options.projection_dim, options.lstm_dim
     steps, sentences = tf.shape(gates)[0], tf.shape(gates)[1]
+    # Once, not by each step's products.
+    factors = [rounded(x, dtype) for x in (w, projection) if x is not None]
 
     def step(t: tf.Tensor, c: tf.Tensor, h: tf.Tensor, kept: list[Any]) -> tuple[Any, ...]:
-        i, j, f, o = tf.split(gates[t] + tf.nn.bias_add(product(h, w), b), 4, axis=1)
+        i, j, f, o = tf.split(
+            gates[t] + tf.nn.bias_add(product(h, factors[0], dtype), b), 4, axis=1
+        )
         i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + FORGET_BIAS), tf.sigmoid(o)
         c = f * c + i * j
         if options.cell_clip is not None:
@@ -113,7 +116,7 @@ def _forward(
         tanh_c = tf.tanh(c)
         h = o * tanh_c
         if projection is not None:
-            h = product(h, projection)
+            h = product(h, factors[1], dtype)
             if options.proj_clip is not None:
                 h = tf.clip_by_value(h, -options.proj_clip, options.proj_clip)
         made = _Step(i, j, f, o, c, tanh_c, h)
@@ -126,14 +129,14 @@ def _forward(
     outputs = kept[-1].stack()
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return _backward(options, product, w, projection, _Step(*kept), outputs, upstream)
+        return _backward(options, dtype, w, projection, _Step(*kept), outputs, upstream)
 
     return outputs, gradient
 
 
 def _backward(
     options: ModelOptions,
-    product: Product,
+    dtype: tf.DType | None,
     w: tf.Tensor,
     projection: tf.Tensor | None,
     kept: _Step,
@@ -143,8 +146,8 @@ def _backward(
     """Gradients of the gates, of W_0's rows for the state, B and, if there is one, W_P_0."""
     width, dim = options.projection_dim, options.lstm_dim
     steps, sentences = tf.shape(outputs)[0], tf.shape(outputs)[1]
-    # Transposed once, not by each step's products.
-    w, projection = tf.transpose(w), None if projection is None else tf.transpose(projection)
+    # Transposed and rounded once, not by each step's products.
+    factors = [tf.transpose(rounded(x, dtype)) for x in (w, projection) if x is not None]
 
     def step(t: tf.Tensor, dc: tf.Tensor, dh: tf.Tensor, made: list[Any]) -> tuple[Any, ...]:
         i, j, f, o, c, tanh_c, h = (array.read(t) for array in kept)
@@ -154,7 +157,7 @@ def _backward(
         if projection is not None:
             if options.proj_clip is not None:
                 dh *= _inside(h, options.proj_clip)
-            d_out = product(dh, projection)
+            d_out = product(dh, factors[1], dtype)
         d_tanh = d_out * o
         dc += d_tanh * (1.0 - tanh_c * tanh_c)
         if options.cell_clip is not None:
@@ -169,7 +172,7 @@ def _backward(
             axis=1,
         )
         written = [a.write(t, v) for a, v in zip(made, (gates, dh, o * tanh_c), strict=True)]
-        return t - 1, dc * f, product(gates, w), written
+        return t - 1, dc * f, product(gates, factors[0], dtype), written
 
     made = [_array(outputs.dtype, steps, n) for n in (4 * dim, width, dim)]
     end = (tf.zeros([sentences, n], outputs.dtype) for n in (dim, width))
@@ -179,12 +182,12 @@ def _backward(
     states = tf.reshape(tf.concat([tf.zeros_like(outputs[:1]), outputs[:-1]], 0), [-1, width])
     gradients = (
         tf.reshape(d_gates, [steps, sentences, 4 * dim]),
-        product(states, d_gates, transpose_a=True),
+        product(states, d_gates, dtype, transpose_a=True),
         tf.reduce_sum(d_gates, axis=0),
     )
     if projection is None:
         return gradients
-    return (*gradients, product(cell_outputs, d_outputs, transpose_a=True))
+    return (*gradients, product(cell_outputs, d_outputs, dtype, transpose_a=True))
 
 
 def _array(dtype: tf.DType, steps: tf.Tensor, width: int) -> tf.TensorArray:

@@ -79,9 +79,15 @@ class LanguageModel(tf.Module):
     A batch goes in as its arrays, which `Batch` describes.
     """
 
-    def __init__(self, options: ModelOptions, arrays: Arrays) -> None:
+    def __init__(
+        self, options: ModelOptions, arrays: Arrays, dtype: tf.DType | None = None
+    ) -> None:
+        """dtype: what the factors of the LSTMs' and the sampled softmax's products are rounded to.
+
+        Weights, states and their gradients stay float32 in any case.
+        """
         super().__init__()
-        self.options = options
+        self.options, self._dtype = options, dtype
         self.arrays = {name: tf.Variable(array) for name, array in arrays.items()}
         self._entropies = tf.function(self._cross_entropies, input_signature=BATCH_SIGNATURE)
 
@@ -109,8 +115,11 @@ class LanguageModel(tf.Module):
         states = []
         for direction in (0, 1):
             rows = tokens[direction]
-            top = lstm_stack(self.options, self.arrays, direction, table, rows, True, drop)[-1]
-            flat = tf.gather(tf.reshape(top, [-1, self.options.projection_dim]), positions)
+            layers = lstm_stack(
+                self.options, self.arrays, direction, table, rows, True, drop, self._dtype
+            )
+            flat = tf.reshape(layers[-1], [-1, self.options.projection_dim])
+            flat = tf.gather(flat, positions)
             states.append(drop(flat) if drop else flat)
         return states
 
@@ -128,6 +137,7 @@ class LanguageModel(tf.Module):
             tf.reshape(targets, [-1]),
             samples,
             expected,
+            self._dtype,
         )
 
     def perplexity(self, batches: Iterable[Batch]) -> Perplexity:

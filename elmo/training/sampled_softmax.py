@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from elmo_beam.elmo.backend import tf
-from elmo_beam.elmo.layers.padded_lstm import Product
+from elmo_beam.elmo.layers.products import product, rounded
 
 LOGITS = 1 << 21  # at most, of one product; one row always fits
 
@@ -23,13 +23,13 @@ def sampled_loss(
     targets: tf.Tensor,
     samples: tf.Tensor,
     expected: tf.Tensor,
-    product: Product = tf.matmul,
+    dtype: tf.DType | None = None,
 ) -> tf.Tensor:
     """Mean cross entropy of each target against the samples and itself, in nats.
 
     softmax: W [words, width] and b [words]; states: float [predictions, width]; targets: int
     [predictions]; samples: int64 [n], distinct words; expected: float [words], how often each is
-    among the samples. product: the matrix product.
+    among the samples. dtype: what the factors of the products are rounded to.
     """
     w, b = softmax
     shift = tf.math.log(expected)
@@ -45,7 +45,7 @@ def sampled_loss(
     def cross_entropies(
         states: tf.Tensor, w: tf.Tensor, b: tf.Tensor, own: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
-        total, gradients = _summed(states, w, b, own, absent, product)
+        total, gradients = _summed(states, w, b, own, absent, dtype)
         return total, lambda upstream: [upstream * g for g in gradients]
 
     total = tf.custom_gradient(cross_entropies)(states, w, b, own)
@@ -58,7 +58,7 @@ def _summed(
     b: tf.Tensor,
     own: tf.Tensor,
     absent: tf.Tensor,
-    product: Product,
+    dtype: tf.DType | None,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The sum of the cross entropies, and its gradients by `states`, `w`, `b` and `own`.
 
@@ -66,6 +66,7 @@ def _summed(
     samples, 0 for one that is.
     """
     n, rows = tf.shape(states)[0], tf.maximum(LOGITS // tf.size(b), 1)
+    w = rounded(w, dtype)
     transposed = tf.transpose(w)
 
     def part(
@@ -73,15 +74,15 @@ def _summed(
     ) -> tuple[Any, ...]:
         here = slice(start, start + rows)
         x, target, alone = states[here], own[here, tf.newaxis], absent[here, tf.newaxis]
-        logits = tf.nn.bias_add(product(x, transposed), b)
+        logits = tf.nn.bias_add(product(x, transposed, dtype), b)
         top = tf.maximum(tf.reduce_max(logits, axis=1, keepdims=True), target)
         raised, of_target = tf.exp(logits - top), alone * tf.exp(target - top)
         partition = tf.reduce_sum(raised, axis=1, keepdims=True) + of_target
         total += tf.reduce_sum(tf.math.log(partition) + top - target)
         shares = raised / partition
-        d_w += product(shares, x, transpose_a=True)
+        d_w += product(shares, x, dtype, transpose_a=True)
         d_b += tf.reduce_sum(shares, axis=0)
-        made = product(shares, w), of_target[:, 0] / partition[:, 0] - 1.0
+        made = product(shares, w, dtype), of_target[:, 0] / partition[:, 0] - 1.0
         at = start // rows
         kept = [array.write(at, value) for array, value in zip(kept, made, strict=True)]
         return start + rows, total, d_w, d_b, kept
@@ -91,7 +92,7 @@ def _summed(
         tf.TensorArray(x.dtype, parts, infer_shape=False, element_shape=[None, *x.shape[1:]])
         for x in (states, own)
     ]
-    start = (0, tf.zeros([], b.dtype), tf.zeros_like(w), tf.zeros_like(b), kept)
+    start = (0, tf.zeros([], b.dtype), tf.zeros_like(w, b.dtype), tf.zeros_like(b), kept)
     _, total, d_w, d_b, kept = tf.while_loop(
         lambda start, *_: start < n, part, start, parallel_iterations=1
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elmo_beam.elmo.backend import tf
+from elmo_beam.elmo.encoder.precision import why_not_bfloat16
 from elmo_beam.elmo.model.options import ModelOptions
 from elmo_beam.elmo.training.adam import BETA_1, BETA_2, Adam
 from elmo_beam.elmo.training.batches import Batch
@@ -48,12 +49,16 @@ def learning_rate(peak: float, before: int, after: int, total: int) -> float:
 class Trainer:
     """A model in training, with Adam's moments and the average of its weights.
 
+    Products take bfloat16 factors where the processor has instructions for it; the weights, and
+    the average that is measured and written, are float32.
+
     Every random choice is a function of the step, so training resumed from a checkpoint goes on as
     if it had never stopped.
     """
 
     def __init__(self, options: ModelOptions, arrays: Arrays, recipe: Recipe) -> None:
-        self.model = LanguageModel(options, arrays)
+        dtype = tf.bfloat16 if why_not_bfloat16() is None else None
+        self.model = LanguageModel(options, arrays, dtype)
         self.average = LanguageModel(options, arrays)
         self._recipe = recipe
         self._adam = Adam(self.model.arrays)

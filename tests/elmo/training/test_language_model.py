@@ -179,6 +179,28 @@ def test_gradients_of_all_arrays_are_the_numerical_ones() -> None:
             assert exact == pytest.approx(numeric, rel=1e-4, abs=1e-8), name
 
 
+def test_products_in_bfloat16_change_losses_and_gradients_little() -> None:
+    """They are emulated where the processor lacks them; weights and gradients stay float32."""
+    samples, expected = draw_samples(len(VOCABULARY), 3, (1,))
+
+    def found(dtype: tf.DType | None) -> tuple[float, dict[str, np.ndarray]]:
+        model = model_of(SMALL)
+        model = LanguageModel(SMALL, {n: a.numpy() for n, a in model.arrays.items()}, dtype)
+        *inputs, targets = tensors(batch_of(SMALL))
+        with tf.GradientTape() as tape:
+            loss = model.sampled_loss(model.states(*inputs), targets, samples, expected)
+        gradients = tape.gradient(loss, model.arrays)
+        return float(loss), {n: tf.convert_to_tensor(g).numpy() for n, g in gradients.items()}
+
+    want, exact = found(None)
+    got, rounded = found(tf.bfloat16)
+    assert got != want and got == pytest.approx(want, rel=0.01)
+    for name, gradient in exact.items():
+        assert rounded[name].dtype == np.float32
+        off = np.linalg.norm(rounded[name] - gradient) / np.linalg.norm(gradient)
+        assert off < 0.05, name
+
+
 def test_dropout_drops_by_its_seed() -> None:
     model, batch = model_of(SMALL), batch_of(SMALL)
     characters, tokens, positions, _ = tensors(batch)
