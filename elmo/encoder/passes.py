@@ -83,7 +83,8 @@ def pass_end(
     # `default` as if a token had one. Both directions' layers at the nodes, and their mix.
     token_dims = sum(output_dim(options, name) for name in outputs)
     per_token = 4 * (token_dims + 2 * (options.n_layers + 1) * options.projection_dim)
-    # Both directions at once: rows of the first layer's tables, gates of the widest levels.
+    # Both directions at once: rows of the first layer's tables; the widest levels' cells, and their
+    # gates as if all were held.
     per_type = 4 * (2 * 4 * options.lstm_dim + options.projection_dim)
     per_row = 2 * 4 * (3 * 4 + 6) * options.lstm_dim  # gates with their temporaries; cells
     usual = per_token + USUAL_TYPES * per_type + USUAL_SENTENCES * per_row

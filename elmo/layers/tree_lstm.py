@@ -7,13 +7,27 @@ cell clipped, then its projection.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.model.options import FORGET_BIAS, cell_name
 from elmo_beam.elmo.model.weights import Weights
 
-State = tuple[tf.Tensor, tf.Tensor]  # a layer's cell and its output, before a skip connection
+# Units whose gates go together: their products, of some 1,000 rows at most, stay in the processor's
+# cache until the cells are made of them. Fewer make a row alone slow, by more and smaller products.
+UNITS = 128
+# A layer's cells, in slices of units, and its output before a skip connection.
+State = tuple[list[tf.Tensor], tf.Tensor]
+
+
+class _Cell(NamedTuple):
+    """A layer's arrays; W_0 and B in slices of UNITS units, the four gates of each side by side."""
+
+    w: list[tf.Tensor]
+    b: list[tf.Tensor]
+    projection: tf.Tensor | None
 
 
 class TreeLSTM(tf.Module):
@@ -21,6 +35,7 @@ class TreeLSTM(tf.Module):
 
     One tanh serves all gates, inside the matrix product's own kernel where there is a bias:
     σ(x) = (1 + tanh(x / 2)) / 2, and the halves are folded into the weights, where they are exact.
+    A layer is run in slices of UNITS units, one after the other: product, tanh, cells.
     """
 
     def __init__(self, weights: Weights, direction: int, dtype: tf.DType = tf.float32) -> None:
@@ -28,10 +43,7 @@ class TreeLSTM(tf.Module):
         super().__init__()
         self.options, self._dtype = weights.options, dtype
         self.cells = [
-            {
-                name: tf.cast(array, dtype)
-                for name, array in _folded(weights, cell_name(direction, layer)).items()
-            }
+            _folded(weights, cell_name(direction, layer), dtype)
             for layer in range(self.options.n_layers)
         ]
         # Traced once per instance, since each closes over its own weights.
@@ -65,9 +77,11 @@ class TreeLSTM(tf.Module):
         its nodes; the last node fills up the rest.
         """
         n_layers, width = self.options.n_layers, self.options.projection_dim
-        cell, output = tf.zeros([1, self.options.lstm_dim]), tf.zeros([1, width], self._dtype)
-        root = self._first_gates(boundary[tf.newaxis])
-        state, _ = self._step(root, tf.zeros([1], tf.int32), [(cell, output)] * n_layers)
+        units = [b.shape[0] // 4 for b in self.cells[0].b]
+        cell = [tf.zeros([1, n]) for n in units]
+        output = tf.zeros([1, width], self._dtype)
+        root, first = self._first_gates(boundary[tf.newaxis]), tf.zeros([1], tf.int32)
+        state, _ = self._step(root, first, first, [(cell, output)] * n_layers)
         # The first layer's input product is taken once per distinct token, not once per node.
         gates = self._first_gates(vectors)
         levels = tf.size(level_offsets) - 1
@@ -78,8 +92,9 @@ class TreeLSTM(tf.Module):
         ) -> tuple[tf.Tensor, list[State], list[tf.Tensor]]:
             begin, end = level_offsets[level], level_offsets[level + 1]
             nodes = tf.minimum(tf.range(begin, begin + rows[level]), end - 1)
-            first_gates = tf.gather(gates, tf.gather(tokens, nodes))
-            state, here = self._step(first_gates, tf.gather(parents, nodes), state)
+            state, here = self._step(
+                gates, tf.gather(tokens, nodes), tf.gather(parents, nodes), state
+            )
             # In place, since nothing else holds the outputs.
             written = [
                 tf.raw_ops.TensorStridedSliceUpdate(
@@ -89,7 +104,7 @@ class TreeLSTM(tf.Module):
             ]
             return level + 1, state, written
 
-        cell_shape = tf.TensorShape([None, self.options.lstm_dim])
+        cell_shape = [tf.TensorShape([None, n]) for n in units]
         states = [(cell_shape, tf.TensorShape([None, width]))] * n_layers
         _, _, outputs = tf.while_loop(
             lambda level, *_: level < levels,
@@ -104,57 +119,80 @@ class TreeLSTM(tf.Module):
         )
         return [tf.cast(output, tf.float32) for output in outputs]
 
-    def _first_gates(self, vectors: tf.Tensor) -> tf.Tensor:
-        """The first layer's gates before the recurrent part, [rows, 4 * lstm_dim]."""
-        cell = self.cells[0]
+    def _first_gates(self, vectors: tf.Tensor) -> list[tf.Tensor]:
+        """The first layer's gates before the recurrent part, [rows, 4 * units] of each slice."""
+        cell, width = self.cells[0], self.options.projection_dim
         inputs = tf.cast(vectors, self._dtype)
-        products = tf.matmul(inputs, cell["W_0"][: self.options.projection_dim])
-        return tf.nn.bias_add(products, cell["B"])
+        return [
+            tf.nn.bias_add(tf.matmul(inputs, w[:width]), b)
+            for w, b in zip(cell.w, cell.b, strict=True)
+        ]
 
     def _step(
-        self, first_gates: tf.Tensor, parents: tf.Tensor, state: list[State]
+        self,
+        first_gates: list[tf.Tensor],
+        tokens: tf.Tensor,
+        parents: tf.Tensor,
+        state: list[State],
     ) -> tuple[list[State], list[tf.Tensor]]:
         """All layers at one level's nodes: their states, and their outputs."""
         new_state: list[State] = []
         outputs: list[tf.Tensor] = []
+        width = self.options.projection_dim
         for layer, cell in enumerate(self.cells):
-            c, h = (tf.gather(s, parents) for s in state[layer])
-            if layer == 0:
-                recurrent = cell["W_0"][self.options.projection_dim :]
-                gates = first_gates + tf.matmul(h, recurrent)
+            cells, h = state[layer]
+            h = tf.gather(h, parents)
+            inputs = tf.concat([outputs[-1], h], 1) if layer else h
+            made: list[tf.Tensor] = []
+            kept: list[tf.Tensor] = []
+            for s, (w, b, c) in enumerate(zip(cell.w, cell.b, cells, strict=True)):
+                with tf.control_dependencies(made[-1:]):  # not before the slice before is done
+                    if layer == 0:
+                        gates = tf.gather(first_gates[s], tokens) + tf.matmul(inputs, w[width:])
+                    else:
+                        gates = tf.nn.bias_add(tf.matmul(inputs, w), b)
+                    c, twice = self._cell(gates, tf.gather(c, parents))
+                kept.append(c)
+                made.append(twice)
+            twice = tf.concat(made, 1) if len(made) > 1 else made[0]
+            if cell.projection is None:
+                h = twice * 0.5
             else:
-                inputs = tf.concat([outputs[-1], h], 1)
-                gates = tf.nn.bias_add(tf.matmul(inputs, cell["W_0"]), cell["B"])
-            c, h = self._cell(cell, gates, c)
-            new_state.append((c, h))
+                h = _clipped(tf.matmul(twice, cell.projection), self.options.proj_clip)
+            new_state.append((kept, h))
             outputs.append(h + outputs[-1] if self.options.skips(layer) else h)
         return new_state, outputs
 
-    def _cell(self, cell: dict[str, tf.Tensor], gates: tf.Tensor, c: tf.Tensor) -> State:
+    def _cell(self, gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Some units' cells, and twice their outputs before the projection."""
         # float32 before the tanh: in bfloat16 a forget gate near 1 becomes 1, or decays too soon.
         i, j, f, o = tf.split(tf.tanh(tf.cast(gates, tf.float32)), 4, axis=1)
         c = _clipped(((f + 1.0) * c + (i + 1.0) * j) * 0.5, self.options.cell_clip)
-        twice = (o + 1.0) * tf.tanh(c)
-        if not self.options.has_lstm_projection:
-            return c, tf.cast(twice * 0.5, self._dtype)
-        h = tf.matmul(tf.cast(twice, self._dtype), cell["W_P_0"])
-        return c, _clipped(h, self.options.proj_clip)
+        return c, tf.cast((o + 1.0) * tf.tanh(c), self._dtype)
 
 
-def _folded(weights: Weights, name: str) -> dict[str, np.ndarray]:
+def _folded(weights: Weights, name: str, dtype: tf.DType) -> _Cell:
     """A cell's arrays for gates that are one tanh, with the forget gate's bias in B.
 
     The weights of i, f and o are halved, and so is the projection, whose input is then twice the
     cell's output.
     """
     dim = weights.options.lstm_dim
-    gates = np.repeat(np.array([0.5, 1.0, 0.5, 0.5], np.float32), dim)
-    bias = weights.arrays[f"{name}/B"].copy()
-    bias[2 * dim : 3 * dim] += FORGET_BIAS
-    folded = {"W_0": weights.arrays[f"{name}/W_0"] * gates, "B": bias * gates}
+    factors = np.array([0.5, 1.0, 0.5, 0.5], np.float32)[:, np.newaxis]
+    w = weights.arrays[f"{name}/W_0"].reshape(-1, 4, dim) * factors
+    b = weights.arrays[f"{name}/B"].reshape(4, dim) + np.array(
+        [[0], [0], [FORGET_BIAS], [0]], np.float32
+    )
+    b *= factors
+    slices = [slice(begin, begin + UNITS) for begin in range(0, dim, UNITS)]
+    projection = None
     if weights.options.has_lstm_projection:
-        folded["W_P_0"] = weights.arrays[f"{name}/W_P_0"] * np.float32(0.5)
-    return folded
+        projection = tf.cast(weights.arrays[f"{name}/W_P_0"] * np.float32(0.5), dtype)
+    return _Cell(
+        [tf.cast(w[:, :, own].reshape(len(w), -1), dtype) for own in slices],
+        [tf.cast(b[:, own].reshape(-1), dtype) for own in slices],
+        projection,
+    )
 
 
 def _clipped(x: tf.Tensor, limit: float | None) -> tf.Tensor:
