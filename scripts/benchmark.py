@@ -3,7 +3,7 @@
     python scripts/benchmark.py shards/*.txt.gz --json figures.json
 
 It takes about 80 minutes on two cores; --only chooses the parts to run. TEXT_FILE: plain or gzip,
-in English; all sizes need 100 MB of it. --peers adds simple_elmo, if you have installed it.
+in English; all sizes need 100 MB of it. --peers adds simple_elmo, if it and tf_keras are installed.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--peers", action="store_true", help="simple_elmo too, if installed")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     args = parser.parse_args()
-    if args.peers and importlib.util.find_spec("simple_elmo") is None:
-        parser.error("--peers: simple_elmo is not installed (pip install simple_elmo)")
+    for peer in ("simple_elmo", "tf_keras") if args.peers else ():
+        if importlib.util.find_spec(peer) is None:
+            parser.error(f"--peers: {peer} is not installed (pip install simple_elmo tf_keras)")
     return args
 
 
@@ -237,6 +238,8 @@ def _peers(args: argparse.Namespace, work: Path) -> Any:
     import time
 
     from random_model import SIZES, random_weights
+
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # simple_elmo's LSTM cells are Keras 2
     from simple_elmo import ElmoModel
 
     from elmo_beam.elmo.formats.bilm_hdf5 import write_bilm

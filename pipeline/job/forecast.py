@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from elmo_beam.elmo.encoder.passes import ROWS
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
 from elmo_beam.elmo.wording import counted, duration, listed
@@ -25,6 +26,7 @@ from elmo_beam.transforms.top_words import most_frequent, token_counts, without_
 from elmo_beam.transforms.words.occurrences import sentence_columns
 
 PERCENTILES = (50, 90, 99, 99.9, 100)
+LONG = 500  # tokens of a sequence whose companions `plan` looks for
 DTYPE_BYTES = {"float32": 4, "float16": 2}
 
 
@@ -111,6 +113,9 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("tokens per sentence", ", ".join(shown)))
         limit = f"--max_tokens {suggested_max_tokens(lengths)}"
         rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
+        if block_size := suggested_block_size(forecast, lengths, settings):
+            together = f"so that {ROWS} long sequences go together"
+            rows.append(("", f"--block_size {block_size >> 10}k ({together})"))
     if settings.pool:
         rows += _pooled(forecast, settings)
     else:
@@ -162,6 +167,18 @@ def most_frequent_words(paths: list[str], settings: Settings) -> tuple[str, ...]
 def suggested_max_tokens(lengths: np.ndarray) -> int:
     """A round limit that keeps 99.9% of the sentences whole."""
     return int(np.ceil(covering_length(lengths, 99.9) / 10) * 10)
+
+
+def suggested_block_size(forecast: Forecast, lengths: np.ndarray, settings: Settings) -> int | None:
+    """A size, in whole KiB, of blocks of ROWS sequences; None if sequences are short or blocks do.
+
+    A step of the LSTMs takes hardly longer for ROWS sequences than for one.
+    """
+    if settings.words or forecast.blocks < 2 or np.median(lengths) < LONG:
+        return None
+    factor = ROWS * forecast.blocks / len(lengths)
+    kib = settings.block_size / 1024
+    return 1024 << int(np.ceil(np.log2(factor * kib))) if factor > 1 else None
 
 
 def output_bytes(settings: Settings, tokens: int, sentences: int) -> int:

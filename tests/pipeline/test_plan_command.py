@@ -96,6 +96,26 @@ def test_without_a_rate_it_says_how_to_give_one(job: Job) -> None:
     assert "--rate" in figures(planned(job).succeeds())["time"]
 
 
+@pytest.mark.parametrize(
+    ("tokens", "block", "advice"),
+    [
+        (600, "2k", "--block_size 64k (so that 32 long sequences go together)"),  # 1,200 bytes each
+        (600, "64k", None),
+        (100, "2k", None),
+    ],
+)
+def test_blocks_of_few_long_sequences_should_be_larger(
+    job: Job, tokens: int, block: str, advice: str | None
+) -> None:
+    job.file("a.txt", ("a " * (tokens - 1) + "b\n").encode() * 64)
+    out = planned(job, "--block_size", block, "--max_tokens", "1000").succeeds().out
+    found = [line.strip() for line in out.splitlines() if "--block_size" in line]
+    assert found == ([advice] if advice else [])
+    if advice:
+        again = planned(job, "--block_size", advice.split()[1], "--max_tokens", "1000").succeeds()
+        assert "--block_size" not in again.out
+
+
 def test_an_empty_corpus_has_nothing_to_suggest(job: Job) -> None:
     job.file("a.txt", "")
     shown = figures(planned(job).succeeds())
