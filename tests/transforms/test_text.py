@@ -120,6 +120,26 @@ def test_runs_of_dots_are_tokenized_as_moses_does(words: list[str]) -> None:
     assert tokens(text) == ([want] if want else [])
 
 
+# Words that keep their full stop, or keep it before some words; commas and apostrophes by numbers.
+STOPS = (
+    "Mr. No. No 5 5,300 1,a a,1 , ,, x, z. U.S. i.e. .NET Nos. p. v. Art. 1. '. .' ' '' a'b 'tis "
+    "dogs' 90's d' l'eau qu'il etc. Dr. ü. Ünal A.B. é ... \0. \u2028. \u00a0x. St."
+)
+
+
+@given(
+    st.lists(st.one_of(st.sampled_from(STOPS.split(" ")), st.text("ab1.,' ", max_size=6))),
+    st.sampled_from([" ", ""]),
+    st.sampled_from(["en", "fr", "it", "de", "fi"]),
+)
+@settings(max_examples=300)
+def test_tokens_are_those_of_moses_itself(words: list[str], separator: str, language: str) -> None:
+    text = separator.join(words)
+    want = MosesTokenizer(lang=language).tokenize(text, escape=False)
+    found = tokens(text, language=language, normalize="none")
+    assert found == ([want] if want else [])
+
+
 def test_the_language_changes_what_moses_splits() -> None:
     assert tokens("l'amour", language="fr") == [["l'", "amour"]]
     assert tokens("l'amour", language="en") == [["l", "'amour"]]
