@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -184,6 +184,15 @@ class _Unpickler(pickle._Unpickler):
                 _of(_Storage, storage), offset, _of(tuple, size), _of(tuple, stride)
             )
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which tensors do not need")
+
+    def _refuse_bytearray(self) -> None:
+        """In place of an opcode that allocates what it declares before it reads it."""
+        raise pickle.UnpicklingError("it has a bytearray, which tensors do not need")
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: _refuse_bytearray,
+    }
 
     def persistent_load(self, pid: Any) -> Any:
         kind, storage_type, key, _, count, *view = _of(tuple, pid)

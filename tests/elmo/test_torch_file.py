@@ -208,6 +208,14 @@ def test_a_file_cut_anywhere(tmp_path: Path, zipped: bool) -> None:
                 file.read(name)
 
 
+def test_a_bytearray_that_declares_an_exabyte_is_not_allocated(tmp_path: Path) -> None:
+    """Python's unpickler allocates it before it reads it."""
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x05\x96" + (1 << 60).to_bytes(8, "little") + b".")
+    with refused(path, "bytearray"):
+        TorchFile(path)
+
+
 @settings(max_examples=150)
 @given(data=st.data(), zipped=st.booleans())
 def test_a_damaged_file_gives_arrays_or_one_line(
