@@ -49,13 +49,12 @@ def lstm_stack(
     for layer, (w_input, *cell) in enumerate(cells):
         if layer == 0 and dropout is None:
             gates = tf.gather(product(table, w_input, dtype), tokens)
-            outputs.append(lstm(options, gates, *cell, own_gradient=own_gradient, dtype=dtype))
-            continue
-        x = outputs[-1] if layer else tf.gather(table, tokens)
-        x = dropout(x) if dropout else x
-        flat = tf.reshape(x, [-1, options.projection_dim])
-        shape = tf.concat([tf.shape(tokens), [4 * options.lstm_dim]], axis=0)
-        gates = tf.reshape(product(flat, w_input, dtype), shape)
+        else:
+            x = outputs[-1] if layer else tf.gather(table, tokens)
+            x = dropout(x) if dropout else x
+            flat = tf.reshape(x, [-1, options.projection_dim])
+            shape = tf.concat([tf.shape(tokens), [4 * options.lstm_dim]], axis=0)
+            gates = tf.reshape(product(flat, w_input, dtype), shape)
         y = lstm(options, gates, *cell, own_gradient=own_gradient, dtype=dtype)
         outputs.append(y + x if options.skips(layer) else y)
     return outputs

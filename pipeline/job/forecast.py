@@ -14,6 +14,7 @@ from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
 from elmo_beam.elmo.wording import counted, duration, listed
 from elmo_beam.pipeline.job.manifest import damage_line
+from elmo_beam.pipeline.terminal.flag_types import written_size
 from elmo_beam.transforms.accounts import Piece
 from elmo_beam.transforms.corpus import sentence_blocks
 from elmo_beam.transforms.files.settings import Settings
@@ -115,7 +116,7 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
         if block_size := suggested_block_size(forecast, lengths, settings):
             together = f"so that {ROWS} long sequences go together"
-            rows.append(("", f"--block_size {block_size >> 10}k ({together})"))
+            rows.append(("", f"--block_size {written_size(block_size)} ({together})"))
     if settings.pool:
         rows += _pooled(forecast, settings)
     else:

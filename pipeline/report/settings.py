@@ -9,7 +9,7 @@ from typing import Any
 
 from elmo_beam.elmo.wording import listed
 from elmo_beam.pipeline.report.html import code, table
-from elmo_beam.pipeline.terminal.flag_types import UNITS
+from elmo_beam.pipeline.terminal.flag_types import written_size
 from elmo_beam.transforms.files.settings import DEFAULTS, Settings, usual_block_size
 from elmo_beam.transforms.readers.run import Run
 
@@ -69,6 +69,5 @@ def _written(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ",".join(value)
     if name in SIZES:
-        units = [unit for unit, size in UNITS.items() if value % size == 0]
-        return f"{value // UNITS[units[-1]]}{units[-1]}"
+        return written_size(value)
     return str(value)

@@ -108,6 +108,12 @@ def size(text: str) -> int:
     return int(match[1]) * UNITS[match[2]]
 
 
+def written_size(value: int) -> str:
+    """Bytes as `size` takes them, in the largest unit that divides them."""
+    unit = [unit for unit, size in UNITS.items() if value % size == 0][-1]
+    return f"{value // UNITS[unit]}{unit}"
+
+
 def count(text: str) -> int:
     """A number from 1."""
     if not text.isdecimal() or not int(text):
