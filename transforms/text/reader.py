@@ -49,19 +49,8 @@ class TextReader:
             text = normalize_nfc(text)
         found: list[Sentence] = []
         for sentence in self._split(text):
-            found.extend(self._fit(sentence, limit))
+            found.extend(self._cut(sentence, self._tokenize(sentence), limit))
         return found
-
-    def _fit(self, text: str, limit: int) -> list[Sentence]:
-        policy = self._settings.long_sentences
-        # In NFC text every word is at least one token, so more words than the limit are too many.
-        # That is known without tokenizing, which takes the square of a very long sentence's length.
-        if self._settings.normalize == "nfc" and text.count(" ") >= limit and policy != "split":
-            if policy == "reject":
-                raise Rejected("too_many_tokens")
-            words = text.split(" ", limit + 1)[: limit + 1]  # one more: Moses looks ahead
-            return [Sentence(text, self._tokenize(" ".join(words))[:limit], True)]
-        return self._cut(text, self._tokenize(text), limit)
 
     def _cut(self, text: str, tokens: list[str], limit: int) -> list[Sentence]:
         policy = self._settings.long_sentences
