@@ -11,6 +11,8 @@ import io
 import os
 import time
 from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from apache_beam.io.filesystem import FileSystem
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
     from apache_beam.ml.transforms.base import EmbeddingsManager
 
 
-# Amazon's client tries each request again, too, and waits a minute for a connection. "standard" are
-# its own newer defaults, of 3 s.
-AWS = {"AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULTS_MODE": "standard"}
+S3_CONNECTIONS = 64  # of a client; further ones would be opened anew, with a warning each
+
+# Amazon's client tries each request again, too, and waits a minute for a connection.
+AWS = {"AWS_MAX_ATTEMPTS": "1"}
+CONNECT_TIMEOUT = 3.0  # seconds
 
 
 def leave_retries_to(is_retried: Callable[[], bool]) -> None:
@@ -61,9 +65,35 @@ def filesystem(path: str) -> FileSystem:
         for name, value in AWS.items():
             os.environ.setdefault(name, value)
     found = FileSystems.get_filesystem(path)
+    if found.scheme() == "s3":
+        _share_s3_clients()
     if FileSystems._pipeline_options or RuntimeValueProvider.runtime_options:
         return found
     return type(found)(pipeline_options=PipelineOptions([]))
+
+
+@cache
+def _share_s3_clients() -> None:
+    """Have Beam's S3 filesystem make one client for the same options, and not one for each call.
+
+    To make one takes up to 0.3 s of processor time. Threads may use one at the same time.
+    """
+    from apache_beam.io.aws.clients.s3 import boto3_client
+
+    if boto3_client.boto3 is None:
+        return  # Beam says what is missing
+    from botocore.config import Config
+
+    new_session = boto3_client.boto3.session.Session
+
+    @cache
+    def client(**options: Any) -> Any:
+        timeout = {"connect_timeout": CONNECT_TIMEOUT} if is_claimed() else {}
+        config = Config(max_pool_connections=S3_CONNECTIONS, **timeout)
+        return new_session().client(config=config, **options)
+
+    session = SimpleNamespace(client=client)
+    boto3_client.boto3 = SimpleNamespace(session=SimpleNamespace(Session=lambda: session))
 
 
 def text_columns_inference(manager: EmbeddingsManager) -> beam.PTransform:

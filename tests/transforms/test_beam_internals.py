@@ -8,14 +8,17 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pytest
+from apache_beam.io.aws.s3io import S3IO
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing.util import assert_that, equal_to
 
 from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.transforms.beam_internals import text_columns_inference, unknown_flags
+from elmo_beam.transforms.beam_internals import filesystem, text_columns_inference, unknown_flags
 from elmo_beam.transforms.inference import ElmoEmbeddings
 from tests.helpers.blocks import local_pipeline, tiny_model
 from tests.helpers.encoders import shared
 from tests.helpers.refusal import refused
+from tests.helpers.s3 import s3_in_this_process
 
 KNOWN = ["--flink_master", "--direct_num_workers", "--runner", "--s3_region_name", "--job_name"]
 
@@ -55,3 +58,18 @@ def test_text_columns_are_replaced_by_what_the_handler_gives(model_folder: Path)
     with local_pipeline() as pipeline:
         rows = pipeline | beam.Create([{"n": 7, **texts}]) | text_columns_inference(manager)
         assert_that(rows | beam.Map(compared), equal_to([(7, True)]))
+
+
+def test_calls_to_a_store_share_a_client_and_another_store_has_another() -> None:
+    clients: list[Any] = []
+    for content in (b"one", b"two"):
+        with s3_in_this_process() as bucket:
+            for name in ("a", "b"):
+                address = f"{bucket}/{name}"
+                with filesystem(address).create(address) as file:
+                    file.write(content)
+                assert filesystem(address).open(address).read() == content
+                clients.append(S3IO(options=FileSystems._pipeline_options).client.client)
+    assert clients[0] is clients[1]
+    assert clients[2] is clients[3]
+    assert clients[0] is not clients[2]
