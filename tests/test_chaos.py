@@ -26,7 +26,7 @@ from faults.preload import KILL, Fault, no_compiler, sample
 from faults.stand_ins import PlainEncoder, PlainPipeline
 
 SCRIPT = ROOT / "scripts" / "chaos.py"
-POINTS = 4  # in each phase
+POINTS = 3  # in each phase
 LABELS = ["open in/a.txt", "read in/a.txt", "read in/a.txt", "rename out/b", "write out/.tmp/.x"]
 
 

@@ -239,15 +239,20 @@ def hostile(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "start",
-    [[str(Path(sys.executable).with_name("elmo-beam"))], [sys.executable, "-m", "elmo_beam"]],
+    ("start", "command"),
+    [
+        ([str(Path(sys.executable).with_name("elmo-beam"))], ["plan"]),
+        (
+            [sys.executable, "-m", "elmo_beam"],
+            ["embed", "--direct_running_mode", "multi_processing", "--direct_num_workers", "1"],
+        ),
+    ],
 )
 def test_the_command_and_its_workers_ignore_the_current_folder(
-    start: list[str], hostile: Path
+    start: list[str], command: list[str], hostile: Path
 ) -> None:
-    processes = ["--direct_running_mode", "multi_processing", "--direct_num_workers", "1"]
-    flags = ["embed", "--input", "a.txt", "--output", "out", *(processes if len(start) > 1 else [])]
     kept = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONSAFEPATH")}
-    ran = subprocess.run([*start, *flags], cwd=hostile, env=kept, capture_output=True, text=True)
+    words = [*start, *command, "--input", "a.txt", "--output", "out"]
+    ran = subprocess.run(words, cwd=hostile, env=kept, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert (hostile / "out" / "_SUCCESS").exists()
+    assert (hostile / "out" / "_SUCCESS").exists() == (command[0] == "embed")

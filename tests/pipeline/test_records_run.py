@@ -7,6 +7,7 @@ import gzip
 import pytest
 
 import elmo_beam as package
+from elmo_beam.elmo.errors import ArgumentError
 from tests.helpers.command import Job, assert_same_rows, elmo_beam, random_lines, vectors
 from tests.helpers.refusal import refused
 
@@ -83,12 +84,19 @@ def test_words_are_found_by_their_key(
 
 
 def test_words_are_found_by_their_key_from_python(job: Job) -> None:
+    path = job.file("a.conllu", BANK)
     run = package.embed(
-        job.file("a.conllu", BANK), job.out, model=job.model, words=["bank/NOUN"],
-        word_key="lemma/upos", id_field="sent_id", progress=False,
+        path, job.out, model=job.model, words=["bank/NOUN"], word_key="lemma/upos",
+        id_field="sent_id", progress=False,
     )  # fmt: skip
     assert run.settings.words == ("bank/NOUN",)
+    assert repr(run) == f"Run({str(job.out)!r}: complete, 1 file, elmo of {job.model})"
     assert run.dataframe()[["id", "token"]].values.tolist() == [["one", "Banks"], ["two", "bank"]]
+    with refused("`output` ['elmo'] must be one of elmo", kind=ArgumentError):
+        run.arrays(["elmo"])  # type: ignore[arg-type]
+    with refused("`words`", kind=ArgumentError):  # not the whole corpus, for want of a word
+        package.embed(path, job.folder / "none", model=job.model, words=[])
+    assert not (job.folder / "none").exists()
 
 
 def test_keys_of_words_fold_and_follow_the_pieces_of_long_sentences(job: Job) -> None:

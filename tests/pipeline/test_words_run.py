@@ -99,19 +99,6 @@ def test_readers_and_the_file_of_vectors(job: Job, words: Path) -> None:
         package.word_vectors(run, "word_emb")
 
 
-def test_from_python(job: Job, words: Path) -> None:
-    path = job.folder / "in" / "a.txt"
-    run = package.embed(path, job.out, model=job.model, words=["bank"], progress=False)
-    assert run.settings.words == ("bank",)
-    assert repr(run) == f"Run({str(job.out)!r}: complete, 1 file, elmo of {job.model})"
-    with refused("`output` ['elmo'] must be one of elmo", kind=ArgumentError):
-        run.arrays(["elmo"])  # type: ignore[arg-type]
-    assert run.dataframe()["token"].tolist() == ["bank", "bank"]
-    with refused("`words`", kind=ArgumentError):  # not the whole corpus, for want of a word
-        package.embed(path, job.folder / "none", model=job.model, words=[])
-    assert not (job.folder / "none").exists()
-
-
 def test_a_reader_of_words_refuses_a_run_without_a_list(job: Job, words: Path) -> None:
     job.embed()
     with refused("`run`", "words", kind=ArgumentError):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from elmo_beam import __version__
@@ -224,6 +224,7 @@ def _shown(name: str, value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of ourselves and of what the vectors depend on."""
     from importlib import metadata  # slow, for --help
