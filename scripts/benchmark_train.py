@@ -15,6 +15,7 @@ from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.elmo.training.batches import BatchMaker, epoch_of_batches
 from elmo_beam.elmo.training.language_model import SEED, initial_arrays, initial_softmax
 from elmo_beam.elmo.training.recipe import parse_recipe
+from elmo_beam.elmo.training.sampled_softmax import draw_samples
 from elmo_beam.elmo.training.trainer import Trainer
 from elmo_beam.elmo.training.vocabulary import vocabulary_of
 
@@ -43,7 +44,8 @@ def measure(sentences: list[list[str]], products: float, runs: int) -> dict[str,
             step += 1
             trainer.step(batch, step, RATE)
         rates.append(sum(map(len, batches)) / (time.perf_counter() - begin))
-    sampled = 2 * 2 * min(recipe.n_negative_samples_batch, len(words)) * options.projection_dim
+    samples, _ = draw_samples(len(words), recipe.n_negative_samples_batch, (0,))
+    sampled = 2 * 2 * len(samples) * options.projection_dim
     flops = 3 * (lstm_flops(options) + sampled)  # forward, and twice as many backward
     return {"rates": rates, "flops": flops, "of_products": median(rates) * flops / products}
 

@@ -11,7 +11,7 @@ import io
 import os
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from apache_beam.ml.transforms.base import EmbeddingsManager
 
 
-S3_CONNECTIONS = 64  # of a client; further ones would be opened anew, with a warning each
-
-# Amazon's client tries each request again, too, and waits a minute for a connection.
+# Amazon's client tries each request again, too.
 AWS = {"AWS_MAX_ATTEMPTS": "1"}
-CONNECT_TIMEOUT = 3.0  # seconds
+S3_CONNECTIONS = 64  # of a client; further ones would be opened anew, with a warning each
+S3_CONNECT_TIMEOUT = 3.0  # seconds, where Amazon's client waits a minute
+S3_CLIENTS, S3_CLIENT_AGE = 8, 300  # seconds
 
 
 def leave_retries_to(is_retried: Callable[[], bool]) -> None:
@@ -64,36 +64,42 @@ def filesystem(path: str) -> FileSystem:
     if is_claimed():
         for name, value in AWS.items():
             os.environ.setdefault(name, value)
+        if path.startswith("s3://"):
+            _share_s3_clients()
     found = FileSystems.get_filesystem(path)
-    if found.scheme() == "s3":
-        _share_s3_clients()
     if FileSystems._pipeline_options or RuntimeValueProvider.runtime_options:
         return found
     return type(found)(pipeline_options=PipelineOptions([]))
 
 
-@cache
-def _share_s3_clients() -> None:
-    """Have Beam's S3 filesystem make one client for the same options, and not one for each call.
+class _SharedS3Clients:
+    """Stands where Beam's S3 filesystem has boto3: one client for all calls with the same options.
 
-    To make one takes up to 0.3 s of processor time. Threads may use one at the same time.
+    Beam makes one for each call, and making one takes up to 0.3 s of processor time. Threads may
+    share one. It is made anew now and then, since credentials may have been renewed.
     """
+
+    def __init__(self, boto3: Any) -> None:
+        self.boto3, self.session = boto3, SimpleNamespace(Session=lambda: self)
+        self._made = lru_cache(S3_CLIENTS)(self._make)
+
+    def client(self, **options: Any) -> Any:
+        return self._made(int(time.monotonic() // S3_CLIENT_AGE), **options)
+
+    def _make(self, _: int, **options: Any) -> Any:
+        from botocore.config import Config
+
+        config = Config(max_pool_connections=S3_CONNECTIONS, connect_timeout=S3_CONNECT_TIMEOUT)
+        return self.boto3.session.Session().client(config=config, **options)
+
+
+def _share_s3_clients() -> None:
+    """Have Beam's S3 filesystem share clients in this process."""
     from apache_beam.io.aws.clients.s3 import boto3_client
 
-    if boto3_client.boto3 is None:
-        return  # Beam says what is missing
-    from botocore.config import Config
-
-    new_session = boto3_client.boto3.session.Session
-
-    @cache
-    def client(**options: Any) -> Any:
-        timeout = {"connect_timeout": CONNECT_TIMEOUT} if is_claimed() else {}
-        config = Config(max_pool_connections=S3_CONNECTIONS, **timeout)
-        return new_session().client(config=config, **options)
-
-    session = SimpleNamespace(client=client)
-    boto3_client.boto3 = SimpleNamespace(session=SimpleNamespace(Session=lambda: session))
+    found = boto3_client.boto3  # None without the extra: Beam says so
+    if found is not None and not isinstance(found, _SharedS3Clients):
+        boto3_client.boto3 = _SharedS3Clients(found)
 
 
 def text_columns_inference(manager: EmbeddingsManager) -> beam.PTransform:

@@ -98,7 +98,7 @@ class ElmoHandler(ModelHandler[SentenceBlock, EmbeddedBlock, SentenceEncoder]):
                 s.precision,
                 s.trust_model,
             )
-        return SentenceCache(encoder, s.memory // 16)
+        return SentenceCache(encoder, s.memory)
 
     def run_inference(
         self,

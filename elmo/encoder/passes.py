@@ -84,7 +84,7 @@ def pass_end(
     token_dims = sum(output_dim(options, name) for name in outputs)
     per_token = 4 * (token_dims + 2 * (options.n_layers + 1) * options.projection_dim)
     # Both directions at once: rows of the first layer's tables; the widest levels' cells, and their
-    # gates as if all were held.
+    # gates, counted as if those of all slices were held at once.
     per_type = 4 * (2 * 4 * options.lstm_dim + options.projection_dim)
     per_row = 2 * 4 * (3 * 4 + 6) * options.lstm_dim  # gates with their temporaries; cells
     usual = per_token + USUAL_TYPES * per_type + USUAL_SENTENCES * per_row

@@ -5,6 +5,7 @@ One pass through the model computes equal sentences once; this is for those of o
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +13,14 @@ from threading import Lock
 
 import numpy as np
 
+from elmo_beam.elmo.encoder import DEFAULT_MEMORY
 from elmo_beam.elmo.encoder.passes import MOST_TOKENS, Encoded, SentenceEncoder
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT
 from elmo_beam.elmo.sentences import Sentences
 
-MOST_KEPT = 60 << 20  # bytes of vectors
+MOST_KEPT, MEMORY_SHARE = 60 << 20, 16  # bytes; at most this part of --memory
 MOST_SEEN = 1 << 20  # sentences remembered as seen, in 4 bytes each: a power of two
-PER_SENTENCE = 1000  # bytes, about, that a kept one takes beside its vectors
+PER_SENTENCE = 1000  # bytes, about, that a kept one takes beside its tokens and vectors
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd: 2 ** 64 / the golden ratio
 
 
@@ -30,8 +32,13 @@ class _Kept:
     vectors: dict[str, np.ndarray]
 
     @property
+    def vector_bytes(self) -> int:
+        return sum(rows.nbytes for rows in self.vectors.values())
+
+    @property
     def size(self) -> int:
-        return PER_SENTENCE + sum(rows.nbytes for rows in self.vectors.values())
+        tokens = sys.getsizeof(self.tokens) + sum(map(sys.getsizeof, self.tokens))
+        return PER_SENTENCE + tokens + self.vector_bytes
 
 
 class SentenceCache:
@@ -42,10 +49,11 @@ class SentenceCache:
     one goes first.
     """
 
-    def __init__(self, encoder: SentenceEncoder, capacity: int = MOST_KEPT) -> None:
-        """capacity: bytes of vectors, at most MOST_KEPT."""
+    def __init__(self, encoder: SentenceEncoder, memory: int = DEFAULT_MEMORY) -> None:
+        """memory: bytes for the vectors of one pass, also of known sentences."""
         self.options = encoder.options
-        self._encoder, self._capacity = encoder, min(capacity, MOST_KEPT)
+        self._encoder, self._memory = encoder, memory
+        self._capacity = min(memory // MEMORY_SHARE, MOST_KEPT)
         self._names: tuple[str, ...] = ()
         self._kept: OrderedDict[int, _Kept] = OrderedDict()  # by fingerprint
         self._size = 0
@@ -69,7 +77,8 @@ class SentenceCache:
                 own = replace(encoded, rows=rest[encoded.rows])
                 yield own
                 with self._lock:
-                    self._keep(own, sentences, prints, again)
+                    if tuple(outputs) == self._names:  # else another thread wants others now
+                        self._keep(own, sentences, prints, again)
 
     def _known(self, sentences: Sentences, i: int, fingerprint: int) -> _Kept | None:
         kept = self._kept.get(fingerprint)
@@ -88,8 +97,10 @@ class SentenceCache:
 
     def _found(self, sentences: Sentences, known: list[_Kept | None]) -> Iterator[Encoded]:
         """The vectors of the known sentences, as much at once as in a pass."""
-        rows = np.array([i for i, kept in enumerate(known) if kept is not None], np.int64)
-        at = np.cumsum(sentences.lengths[rows]) // MOST_TOKENS
+        sizes = {i: kept.vector_bytes for i, kept in enumerate(known) if kept is not None}
+        rows = np.array(list(sizes), np.int64)
+        share = np.array(list(sizes.values()), np.int64) / self._memory  # of a pass
+        at = np.cumsum(np.maximum(share, sentences.lengths[rows] / MOST_TOKENS)).astype(np.int64)
         for part in np.split(rows, np.flatnonzero(np.diff(at)) + 1):
             kept = [own.vectors for i in part if (own := known[i]) is not None]
             if kept:

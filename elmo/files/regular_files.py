@@ -22,7 +22,7 @@ def check_regular(path: Path) -> int:
     except OSError as error:
         raise UserError(f"cannot read {path} ({cause_of(error)}): fetch the model again") from None
     if not stat.S_ISREG(found.st_mode):
-        raise UserError(f"{path} is not a regular file: fetch the model again")
+        raise UserError(f"{path} is not a regular file: name the file, or fetch the model again")
     return found.st_size
 
 

@@ -42,7 +42,7 @@ def lstm_stack(
 
     table: float [distinct tokens, projection_dim]; tokens: int32 [steps, sentences], rows of it.
     dropout: applied to each layer's input; without it, the first layer's input product is taken
-    once per distinct token. dtype: what the factors of the products are rounded to.
+    once per distinct token. dtype: what the products are rounded to.
     """
     cells = [_cell(options, tensors, direction, layer) for layer in range(options.n_layers)]
     outputs: list[tf.Tensor] = []
@@ -101,21 +101,20 @@ def _forward(
 ) -> tuple[tf.Tensor, Any]:
     width, dim = options.projection_dim, options.lstm_dim
     steps, sentences = tf.shape(gates)[0], tf.shape(gates)[1]
-    # Once, not by each step's products.
-    factors = [rounded(x, dtype) for x in (w, projection) if x is not None]
+    # Rounded once, not by each step's products.
+    factor = rounded(w, dtype)
+    output_factor = None if projection is None else rounded(projection, dtype)
 
     def step(t: tf.Tensor, c: tf.Tensor, h: tf.Tensor, kept: list[Any]) -> tuple[Any, ...]:
-        i, j, f, o = tf.split(
-            gates[t] + tf.nn.bias_add(product(h, factors[0], dtype), b), 4, axis=1
-        )
+        i, j, f, o = tf.split(gates[t] + tf.nn.bias_add(product(h, factor, dtype), b), 4, axis=1)
         i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + FORGET_BIAS), tf.sigmoid(o)
         c = f * c + i * j
         if options.cell_clip is not None:
             c = tf.clip_by_value(c, -options.cell_clip, options.cell_clip)
         tanh_c = tf.tanh(c)
         h = o * tanh_c
-        if projection is not None:
-            h = product(h, factors[1], dtype)
+        if output_factor is not None:
+            h = product(h, output_factor, dtype)
             if options.proj_clip is not None:
                 h = tf.clip_by_value(h, -options.proj_clip, options.proj_clip)
         made = _Step(i, j, f, o, c, tanh_c, h)
@@ -146,22 +145,23 @@ def _backward(
     width, dim = options.projection_dim, options.lstm_dim
     steps, sentences = tf.shape(outputs)[0], tf.shape(outputs)[1]
     # Transposed and rounded once, not by each step's products.
-    factors = [tf.transpose(rounded(x, dtype)) for x in (w, projection) if x is not None]
+    factor = tf.transpose(rounded(w, dtype))
+    output_factor = None if projection is None else tf.transpose(rounded(projection, dtype))
 
     def step(t: tf.Tensor, dc: tf.Tensor, dh: tf.Tensor, made: list[Any]) -> tuple[Any, ...]:
         i, j, f, o, c, tanh_c, h = (array.read(t) for array in kept)
         before = tf.cond(t > 0, lambda: kept.c.read(t - 1), lambda: tf.zeros_like(c))
         dh += upstream[t]
         d_out = dh
-        if projection is not None:
+        if output_factor is not None:
             if options.proj_clip is not None:
                 dh *= _inside(h, options.proj_clip)
-            d_out = product(dh, factors[1], dtype)
+            d_out = product(dh, output_factor, dtype)
         d_tanh = d_out * o
         dc += d_tanh * (1.0 - tanh_c * tanh_c)
         if options.cell_clip is not None:
             dc *= _inside(c, options.cell_clip)
-        gates = tf.concat(
+        d_gates = tf.concat(
             [
                 dc * j * i * (1.0 - i),
                 dc * i * (1.0 - j * j),
@@ -170,8 +170,8 @@ def _backward(
             ],
             axis=1,
         )
-        written = [a.write(t, v) for a, v in zip(made, (gates, dh, o * tanh_c), strict=True)]
-        return t - 1, dc * f, product(gates, factors[0], dtype), written
+        written = [a.write(t, v) for a, v in zip(made, (d_gates, dh, o * tanh_c), strict=True)]
+        return t - 1, dc * f, product(d_gates, factor, dtype), written
 
     made = [_array(outputs.dtype, steps, n) for n in (4 * dim, width, dim)]
     end = (tf.zeros([sentences, n], outputs.dtype) for n in (dim, width))

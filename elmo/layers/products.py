@@ -1,4 +1,4 @@
-"""Matrix products whose factors may be rounded to bfloat16, while all else keeps its dtype."""
+"""Matrix products that may be taken in bfloat16, while all that is computed beside them is not."""
 
 from __future__ import annotations
 
@@ -11,5 +11,8 @@ def rounded(x: tf.Tensor, dtype: tf.DType | None) -> tf.Tensor:
 
 
 def product(a: tf.Tensor, b: tf.Tensor, dtype: tf.DType | None, **transposed: bool) -> tf.Tensor:
-    """A product in the dtype of `a`. dtype: what both factors are rounded to, if they are."""
+    """A product in the dtype of `a`.
+
+    dtype: what the factors and the product are rounded to, if they are; sums within it are not.
+    """
     return tf.cast(tf.matmul(rounded(a, dtype), rounded(b, dtype), **transposed), a.dtype)

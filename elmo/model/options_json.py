@@ -33,6 +33,8 @@ def parse_options(text: str | bytes, source: str) -> ModelOptions:
     """
     try:
         document = json.loads(text)
+        if not isinstance(document, dict):
+            raise ValueError("it is not a JSON object")
         tokens, lstm = _token_options(document), document["lstm"]
         options = ModelOptions(
             **tokens,

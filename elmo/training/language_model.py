@@ -82,9 +82,9 @@ class LanguageModel(tf.Module):
     def __init__(
         self, options: ModelOptions, arrays: Arrays, dtype: tf.DType | None = None
     ) -> None:
-        """dtype: what the factors of the LSTMs' and the sampled softmax's products are rounded to.
+        """dtype: what the LSTMs' products and the sampled softmax's gradients are rounded to.
 
-        Weights, states and their gradients stay float32 in any case.
+        Their sums, cells, logits and weights are float32 in any case.
         """
         super().__init__()
         self.options, self._dtype = options, dtype

@@ -2,7 +2,7 @@
 
 The loss is that of tf.nn.sampled_softmax_loss (Jean et al., "On Using Very Large Target Vocabulary
 for Neural Machine Translation", 2015), and so are its gradients. Here the logits are made, used and
-dropped a few rows at a time, so that they never leave the processor's cache.
+dropped some rows at a time, so that they stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from elmo_beam.elmo.backend import tf
 from elmo_beam.elmo.layers.products import product, rounded
 
-LOGITS = 1 << 21  # at most, of one product; one row always fits
+LOGITS = 1 << 21  # at most, of one product, or one row of them
 
 
 def sampled_loss(
@@ -29,7 +29,8 @@ def sampled_loss(
 
     softmax: W [words, width] and b [words]; states: float [predictions, width]; targets: int
     [predictions]; samples: int64 [n], distinct words; expected: float [words], how often each is
-    among the samples. dtype: what the factors of the products are rounded to.
+    among the samples. dtype: what the products for the gradients are rounded to. The logits are
+    not, else a target's own could be above the one that is summed, and the loss below 0.
     """
     w, b = softmax
     shift = tf.math.log(expected)
@@ -40,7 +41,7 @@ def sampled_loss(
         samples[:, tf.newaxis], tf.ones_like(samples, tf.bool), tf.shape(b, samples.dtype)
     )
     absent = tf.cast(~tf.gather(sampled, targets), states.dtype)
-    w, b = tf.gather(w, samples), tf.gather(b, samples) - tf.gather(shift, samples)
+    sampled_w, sampled_b = tf.gather(w, samples), tf.gather(b, samples) - tf.gather(shift, samples)
 
     def cross_entropies(
         states: tf.Tensor, w: tf.Tensor, b: tf.Tensor, own: tf.Tensor
@@ -48,7 +49,7 @@ def sampled_loss(
         total, gradients = _summed(states, w, b, own, absent, dtype)
         return total, lambda upstream: [upstream * g for g in gradients]
 
-    total = tf.custom_gradient(cross_entropies)(states, w, b, own)
+    total = tf.custom_gradient(cross_entropies)(states, sampled_w, sampled_b, own)
     return total / tf.cast(tf.size(targets), states.dtype)
 
 
@@ -66,15 +67,14 @@ def _summed(
     samples, 0 for one that is.
     """
     n, rows = tf.shape(states)[0], tf.maximum(LOGITS // tf.size(b), 1)
-    w = rounded(w, dtype)
-    transposed = tf.transpose(w)
+    transposed, factor = tf.transpose(w), rounded(w, dtype)
 
     def part(
         start: tf.Tensor, total: tf.Tensor, d_w: tf.Tensor, d_b: tf.Tensor, kept: list[Any]
     ) -> tuple[Any, ...]:
         here = slice(start, start + rows)
         x, target, alone = states[here], own[here, tf.newaxis], absent[here, tf.newaxis]
-        logits = tf.nn.bias_add(product(x, transposed, dtype), b)
+        logits = tf.nn.bias_add(tf.matmul(x, transposed), b)
         top = tf.maximum(tf.reduce_max(logits, axis=1, keepdims=True), target)
         raised, of_target = tf.exp(logits - top), alone * tf.exp(target - top)
         partition = tf.reduce_sum(raised, axis=1, keepdims=True) + of_target
@@ -82,7 +82,7 @@ def _summed(
         shares = raised / partition
         d_w += product(shares, x, dtype, transpose_a=True)
         d_b += tf.reduce_sum(shares, axis=0)
-        made = product(shares, w, dtype), of_target[:, 0] / partition[:, 0] - 1.0
+        made = product(shares, factor, dtype), of_target[:, 0] / partition[:, 0] - 1.0
         at = start // rows
         kept = [array.write(at, value) for array, value in zip(kept, made, strict=True)]
         return start + rows, total, d_w, d_b, kept
@@ -92,9 +92,9 @@ def _summed(
         tf.TensorArray(x.dtype, parts, infer_shape=False, element_shape=[None, *x.shape[1:]])
         for x in (states, own)
     ]
-    start = (0, tf.zeros([], b.dtype), tf.zeros_like(w, b.dtype), tf.zeros_like(b), kept)
+    none = (0, tf.zeros([], b.dtype), tf.zeros_like(w), tf.zeros_like(b), kept)
     _, total, d_w, d_b, kept = tf.while_loop(
-        lambda start, *_: start < n, part, start, parallel_iterations=1
+        lambda start, *_: start < n, part, none, parallel_iterations=1
     )
     d_states, d_own = (array.concat() for array in kept)
     return total, [d_states, d_w, d_b, d_own]

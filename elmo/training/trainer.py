@@ -49,7 +49,7 @@ def learning_rate(peak: float, before: int, after: int, total: int) -> float:
 class Trainer:
     """A model in training, with Adam's moments and the average of its weights.
 
-    Products take bfloat16 factors where the processor has instructions for it; the weights, and
+    Products are taken in bfloat16 where the processor has instructions for it; the weights, and
     the average that is measured and written, are float32.
 
     Every random choice is a function of the step, so training resumed from a checkpoint goes on as
@@ -57,7 +57,8 @@ class Trainer:
     """
 
     def __init__(self, options: ModelOptions, arrays: Arrays, recipe: Recipe) -> None:
-        dtype = tf.bfloat16 if why_not_bfloat16() is None else None
+        self.precision = "float32" if why_not_bfloat16() else "bfloat16"
+        dtype = tf.bfloat16 if self.precision == "bfloat16" else None
         self.model = LanguageModel(options, arrays, dtype)
         self.average = LanguageModel(options, arrays)
         self._recipe = recipe

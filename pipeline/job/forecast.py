@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow.compute as pc
 
-from elmo_beam.elmo.encoder.passes import ROWS
+from elmo_beam.elmo.encoder.passes import ROWS, pass_end
 from elmo_beam.elmo.model.outputs import SENTENCE_OUTPUT, output_dim
 from elmo_beam.elmo.preparation import covering_length
+from elmo_beam.elmo.sentences import Sentences
 from elmo_beam.elmo.wording import counted, duration, listed
 from elmo_beam.pipeline.job.manifest import damage_line
 from elmo_beam.pipeline.terminal.flag_types import written_size
@@ -33,7 +35,10 @@ DTYPE_BYTES = {"float32": 4, "float16": 2}
 
 @dataclass
 class Forecast:
-    """What the input holds. lengths: tokens per sentence; sums: rows of a pooled run's parts."""
+    """What the input holds.
+
+    lengths, sizes: tokens and bytes of each sentence. sums: rows of a pooled run's parts.
+    """
 
     files: int = 0
     blocks: int = 0
@@ -42,6 +47,7 @@ class Forecast:
     rejected: dict[str, int] = field(default_factory=dict)
     text_bytes: int = 0
     lengths: list[np.ndarray] = field(default_factory=list)
+    sizes: list[np.ndarray] = field(default_factory=list)
     passed_over: int = 0
     passed_sentences: int = 0
     uses: Counter[int] = field(default_factory=Counter)
@@ -55,6 +61,7 @@ class Forecast:
         for reason, n in block.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
         self.lengths.append(np.asarray(block.sentences["num_tokens"]))
+        self.sizes.append(np.asarray(pc.binary_length(block.sentences["text"])))
         self.passed_over += block.total("passed_over")
         self.passed_sentences += block.total("passed_sentences")
         if block.occurrences is None:
@@ -114,9 +121,10 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("tokens per sentence", ", ".join(shown)))
         limit = f"--max_tokens {suggested_max_tokens(lengths)}"
         rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
-        if block_size := suggested_block_size(forecast, lengths, settings):
-            together = f"so that {ROWS} long sequences go together"
-            rows.append(("", f"--block_size {written_size(block_size)} ({together})"))
+        if larger := suggested_block_size(lengths, np.concatenate(forecast.sizes), settings):
+            block_size, together = larger
+            why = f"so that {together} long sequences go through the model together"
+            rows.append(("", f"--block_size {written_size(block_size)} ({why})"))
     if settings.pool:
         rows += _pooled(forecast, settings)
     else:
@@ -170,16 +178,24 @@ def suggested_max_tokens(lengths: np.ndarray) -> int:
     return int(np.ceil(covering_length(lengths, 99.9) / 10) * 10)
 
 
-def suggested_block_size(forecast: Forecast, lengths: np.ndarray, settings: Settings) -> int | None:
-    """A size, in whole KiB, of blocks of ROWS sequences; None if sequences are short or blocks do.
+def suggested_block_size(
+    lengths: np.ndarray, sizes: np.ndarray, settings: Settings
+) -> tuple[int, int] | None:
+    """A block size, in whole KiB, and how many long sequences it lets through together.
 
-    A step of the LSTMs takes hardly longer for ROWS sequences than for one.
+    A step of the LSTMs takes hardly longer for ROWS sequences than for one. None if sequences are
+    short, or blocks hold as many as there are or as memory allows.
     """
-    if settings.words or forecast.blocks < 2 or np.median(lengths) < LONG:
+    typical = int(np.median(lengths))
+    if settings.words or settings.limit is not None or typical < LONG:
         return None
-    factor = ROWS * forecast.blocks / len(lengths)
-    kib = settings.block_size / 1024
-    return 1024 << int(np.ceil(np.log2(factor * kib))) if factor > 1 else None
+    alike = Sentences(["x"], np.zeros(ROWS * typical, np.int32), typical * np.arange(ROWS + 1))
+    most = pass_end(settings.model_options, alike, 0, list(settings.outputs), settings.memory)
+    together = min(most, len(lengths))
+    needed = together * float(np.median(sizes))
+    if needed <= settings.block_size:
+        return None
+    return 1024 << int(np.ceil(np.log2(needed / 1024))), together
 
 
 def output_bytes(settings: Settings, tokens: int, sentences: int) -> int:

@@ -196,6 +196,7 @@ class Training:
                 "forward": found.forward,
                 "backward": found.backward,
                 "seconds": round(time.monotonic() - self._began, 1),
+                "precision": trainer.precision,
             }
         )
 

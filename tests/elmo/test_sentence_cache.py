@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from elmo_beam.elmo.encoder import sentence_cache
 from elmo_beam.elmo.encoder.encoder import Encoder
 from elmo_beam.elmo.encoder.passes import Encoded, in_order
-from elmo_beam.elmo.encoder.sentence_cache import PER_SENTENCE, SentenceCache
+from elmo_beam.elmo.encoder.sentence_cache import MEMORY_SHARE, PER_SENTENCE, SentenceCache
 from elmo_beam.elmo.formats.handles import load_encoder
 from elmo_beam.elmo.sentences import Sentences
 from tests.helpers.models import OPTIONS
@@ -50,7 +51,7 @@ def encoded(
 def test_whatever_came_before_the_vectors_are_the_same(
     plain: Encoder, blocks: list[tuple[list[list[str]], list[str]]], capacity: int, alike: bool
 ) -> None:
-    cache = SentenceCache(plain, capacity)
+    cache = SentenceCache(plain, MEMORY_SHARE * capacity)
     real = sentence_cache._fingerprints
     with pytest.MonkeyPatch.context() as patch:
         if alike:  # as if all sentences had one fingerprint
@@ -82,7 +83,7 @@ def test_a_sentence_twice_in_one_block_is_kept_at_once(plain: Encoder) -> None:
 
 
 def test_the_least_recently_used_goes_first(plain: Encoder) -> None:
-    cache = SentenceCache(plain, 7 * PER_SENTENCE // 2)  # three of one token each
+    cache = SentenceCache(plain, MEMORY_SHARE * 4 * PER_SENTENCE)  # three of one token each
     for word in "abc":
         encoded(cache, [[word], [word]])
     encoded(cache, [["a"]])
@@ -93,11 +94,39 @@ def test_the_least_recently_used_goes_first(plain: Encoder) -> None:
 
 
 def test_text_without_repeats_drives_nothing_out(plain: Encoder) -> None:
-    cache = SentenceCache(plain, 3 * PER_SENTENCE)
+    cache = SentenceCache(plain, MEMORY_SHARE * 3 * PER_SENTENCE)
     encoded(cache, [["menu"], ["menu"]])
     for i in range(50):
         encoded(cache, [[f"line{i}"]])
     assert encoded(cache, [["menu"]])[1][0].nodes == 0
+
+
+def test_what_it_takes_counts_the_tokens_too(plain: Encoder) -> None:
+    cache = SentenceCache(plain)
+    long = [f"token{i}" for i in range(500)]
+    encoded(cache, [long, long], ["default"])
+    assert cache._size > 500 * sys.getsizeof("token500")
+
+
+def test_memory_bounds_a_pass_of_known_sentences_too(plain: Encoder) -> None:
+    cache = SentenceCache(plain, memory=1 << 18)
+    menu = [["a"] * 10] * 3000
+    encoded(cache, menu[:2])
+    _, passes = encoded(cache, menu)
+    assert sum(each.nodes for each in passes) == 0
+    assert max(each.vectors["elmo"].nbytes for each in passes) <= 1 << 18
+    assert len(passes) > 1
+
+
+def test_a_pass_that_another_call_for_other_outputs_interrupts_is_not_kept(plain: Encoder) -> None:
+    cache = SentenceCache(plain)
+    sentences = Sentences.from_lists([["a", "b"]] * 2)
+    interrupted = cache.passes(sentences, ["default"])
+    next(interrupted)
+    encoded(cache, [["x"]], ["elmo"])
+    assert list(interrupted) == []
+    got, _ = encoded(cache, [["a", "b"]], ["elmo"])
+    assert list(got) == ["elmo"]
 
 
 def test_the_default_models_bits_do_not_depend_on_what_came_before() -> None:

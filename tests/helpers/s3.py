@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
+import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from moto.server import ThreadedMotoServer
+
+from elmo_beam.elmo import process
+from elmo_beam.transforms.beam_internals import AWS
 
 BUCKET = "store"
 
@@ -39,9 +43,12 @@ def s3_server() -> Iterator[list[str]]:
 
 @contextmanager
 def s3_in_this_process() -> Iterator[str]:
-    """The address of an empty bucket that Beam reaches from this process."""
+    """The address of an empty bucket that Beam reaches from this process, as from a command's."""
     before = FileSystems._pipeline_options
-    with s3_server() as flags:
+    with s3_server() as flags, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "_claimed", True)
+        for name, value in AWS.items():
+            patch.setenv(name, value)
         FileSystems.set_options(PipelineOptions(flags))
         try:
             yield f"s3://{BUCKET}"

@@ -97,23 +97,31 @@ def test_without_a_rate_it_says_how_to_give_one(job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "block", "advice"),
+    ("tokens", "lines", "flags", "advice"),
     [
-        (600, "2k", "--block_size 64k (so that 32 long sequences go together)"),  # 1,200 bytes each
-        (600, "64k", None),
-        (100, "2k", None),
+        (600, 64, ("--block_size", "2k"), ("64k", 32)),  # 1,200 bytes each
+        (600, 64, ("--block_size", "64k"), None),
+        (600, 8, ("--block_size", "2k"), ("16k", 8)),  # there are no more
+        (600, 64, ("--block_size", "2k", "--memory", "1m"), ("16k", 13)),  # no more fit
+        (600, 64, ("--block_size", "2k", "--limit", "2"), None),
+        (100, 64, ("--block_size", "2k"), None),
     ],
 )
 def test_blocks_of_few_long_sequences_should_be_larger(
-    job: Job, tokens: int, block: str, advice: str | None
+    job: Job, tokens: int, lines: int, flags: tuple[str, ...], advice: tuple[str, int] | None
 ) -> None:
-    job.file("a.txt", ("a " * (tokens - 1) + "b\n").encode() * 64)
-    out = planned(job, "--block_size", block, "--max_tokens", "1000").succeeds().out
+    rejected = b"c " * 1001 + b"\n"
+    job.file("a.txt", (("a " * (tokens - 1) + "b\n").encode() + rejected) * lines)
+    out = planned(job, *flags, "--max_tokens", "1000").succeeds().out
     found = [line.strip() for line in out.splitlines() if "--block_size" in line]
-    assert found == ([advice] if advice else [])
-    if advice:
-        again = planned(job, "--block_size", advice.split()[1], "--max_tokens", "1000").succeeds()
-        assert "--block_size" not in again.out
+    if advice is None:
+        assert found == []
+        return
+    size, together = advice
+    why = f"so that {together} long sequences go through the model together"
+    assert found == [f"--block_size {size} ({why})"]
+    again = planned(job, *flags, "--max_tokens", "1000", "--block_size", size).succeeds()
+    assert "--block_size" not in again.out
 
 
 def test_an_empty_corpus_has_nothing_to_suggest(job: Job) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from elmo_beam import Settings
+from elmo_beam.elmo.encoder.precision import why_not_bfloat16
 from elmo_beam.elmo.formats.bilm_hdf5 import read_bilm
 from elmo_beam.transforms.corpus import read_corpus
 from tests.helpers.command import elmo_beam, ended, files_of, read_rows, vectors, wait_for
@@ -22,6 +23,12 @@ from tests.helpers.trainings import OPTIONS, Steps, perplexity, train, training,
 def test_it_learns_what_follows_what(trained: Path) -> None:
     for value in perplexity(trained):
         assert 1.5 < value < 15  # of 33 words; two may follow each
+
+
+def test_its_figures_say_in_which_precision(trained: Path) -> None:
+    found = json.loads((trained / "training.json").read_text())["perplexity"]
+    wanted = "float32" if why_not_bfloat16() else "bfloat16"
+    assert {each["precision"] for each in found} == {wanted}
 
 
 def test_the_model_is_in_the_published_layout(trained: Path) -> None:

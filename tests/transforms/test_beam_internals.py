@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import boto3
 import numpy as np
 import pytest
+from apache_beam.io.aws.clients.s3 import boto3_client
 from apache_beam.io.aws.s3io import S3IO
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing.util import assert_that, equal_to
 
+from elmo_beam.elmo import process
 from elmo_beam.elmo.errors import ArgumentError
-from elmo_beam.transforms.beam_internals import filesystem, text_columns_inference, unknown_flags
+from elmo_beam.transforms.beam_internals import (
+    S3_CLIENT_AGE,
+    filesystem,
+    text_columns_inference,
+    unknown_flags,
+)
 from elmo_beam.transforms.inference import ElmoEmbeddings
 from tests.helpers.blocks import local_pipeline, tiny_model
 from tests.helpers.encoders import shared
@@ -73,3 +82,21 @@ def test_calls_to_a_store_share_a_client_and_another_store_has_another() -> None
     assert clients[0] is clients[1]
     assert clients[2] is clients[3]
     assert clients[0] is not clients[2]
+
+
+def test_a_client_lives_for_minutes_and_a_users_own_process_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boto3_client, "boto3", boto3)
+    with s3_in_this_process() as bucket:
+        monkeypatch.setattr(process, "_claimed", False)
+        filesystem(bucket).exists(f"{bucket}/a")
+        assert boto3_client.boto3 is boto3
+        monkeypatch.setattr(process, "_claimed", True)
+        clients = []
+        for seconds in (0.0, S3_CLIENT_AGE - 1.0, S3_CLIENT_AGE + 1.0):
+            monkeypatch.setattr(time, "monotonic", lambda seconds=seconds: seconds)
+            filesystem(bucket)
+            clients.append(S3IO(options=FileSystems._pipeline_options).client.client)
+    assert clients[0] is clients[1]
+    assert clients[1] is not clients[2]

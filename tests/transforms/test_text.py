@@ -271,7 +271,7 @@ def test_a_line_with_one_sentence_too_many_is_rejected_whole() -> None:
     ("unit", "size"),
     [
         *[(unit, LIMIT) for unit in ("a. ", "word ", ".", "a.", "Mr. ", "! ", "1, ")],
-        *[(unit, LIMIT // 4) for unit in ("a' ", "1,", "é")],
+        *[(unit, LIMIT // 4) for unit in ("a' ", "' ", ", ", "1,", "é")],
         *[(unit, LIMIT // 8) for unit in ("'", "“", "<", "\u0301\u0316")],
     ],
 )

@@ -201,6 +201,16 @@ def test_products_in_bfloat16_change_losses_and_gradients_little() -> None:
         assert off < 0.05, name
 
 
+def test_the_sampled_loss_is_not_rounded() -> None:
+    """If it were, it could be below 0 where all logits are far below the target's."""
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(50, 64)).astype(np.float32)
+    targets, (samples, expected) = rng.integers(0, 50, 200), draw_samples(50, 50, (0,))
+    given = (w, np.zeros(50, np.float32)), 0.6 * w[targets], targets, samples, expected
+    losses = [float(sampled_loss(*given, dtype)) for dtype in (None, tf.bfloat16)]
+    assert losses[0] == losses[1] >= 0
+
+
 def test_dropout_drops_by_its_seed() -> None:
     model, batch = model_of(SMALL), batch_of(SMALL)
     characters, tokens, positions, _ = tensors(batch)
