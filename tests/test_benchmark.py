@@ -93,7 +93,7 @@ def test_a_mistake_is_reported_in_one_line(
 
 def test_a_text_without_a_sentence_is_named(tmp_path: Path) -> None:
     blank = tmp_path / "blank.txt"
-    blank.write_bytes(b"\n" * 20_000)
+    blank.write_bytes(b"\n" * 50_000)
     done = benchmark(blank, "--only", "repeats", program=("-c", SMALLER))
     assert_one_line(done, "text.txt: no sentence in it", 1)
 

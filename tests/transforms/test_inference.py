@@ -106,8 +106,7 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         ElmoTexts(str(tmp_path / "none")).load_model()
 
 
-@pytest.mark.parametrize("rows", [dict, beam.Row])
-@pytest.mark.parametrize("output", ["default", "elmo"])
+@pytest.mark.parametrize(("rows", "output"), [(dict, "default"), (beam.Row, "elmo")])
 def test_ml_transform_fills_the_columns_and_keeps_the_rest(
     model_folder: Path, tmp_path: Path, rows: type, output: str
 ) -> None:
