@@ -30,6 +30,7 @@ from elmo_beam.transforms.words.occurrences import sentence_columns
 
 PERCENTILES = (50, 90, 99, 99.9, 100)
 LONG = 500  # tokens of a sequence whose companions `plan` looks for
+LARGEST_BLOCK = 16 << 20  # that it suggests: a block is what a fault costs, and is held in memory
 DTYPE_BYTES = {"float32": 4, "float16": 2}
 
 
@@ -37,7 +38,8 @@ DTYPE_BYTES = {"float32": 4, "float16": 2}
 class Forecast:
     """What the input holds.
 
-    lengths, sizes: tokens and bytes of each sentence. sums: rows of a pooled run's parts.
+    lengths: tokens per sentence. input_bytes: by which blocks are cut. sums: rows of a pooled run's
+    parts.
     """
 
     files: int = 0
@@ -47,7 +49,7 @@ class Forecast:
     rejected: dict[str, int] = field(default_factory=dict)
     text_bytes: int = 0
     lengths: list[np.ndarray] = field(default_factory=list)
-    sizes: list[np.ndarray] = field(default_factory=list)
+    input_bytes: int = 0
     passed_over: int = 0
     passed_sentences: int = 0
     uses: Counter[int] = field(default_factory=Counter)
@@ -61,7 +63,8 @@ class Forecast:
         for reason, n in block.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
         self.lengths.append(np.asarray(block.sentences["num_tokens"]))
-        self.sizes.append(np.asarray(pc.binary_length(block.sentences["text"])))
+        text_bytes = pc.sum(pc.binary_length(block.sentences["text"])).as_py() or 0
+        self.input_bytes += max(block.total("length"), text_bytes)  # a table's length is in rows
         self.passed_over += block.total("passed_over")
         self.passed_sentences += block.total("passed_sentences")
         if block.occurrences is None:
@@ -121,7 +124,7 @@ def described(forecast: Forecast, settings: Settings, rate: float | None) -> lis
         rows.append(("tokens per sentence", ", ".join(shown)))
         limit = f"--max_tokens {suggested_max_tokens(lengths)}"
         rows.append(("suggested", f"{limit} --long_sentences split (keeps 99.9% whole)"))
-        if larger := suggested_block_size(lengths, np.concatenate(forecast.sizes), settings):
+        if larger := suggested_block_size(forecast, lengths, settings):
             block_size, together = larger
             why = f"so that {together} long sequences go through the model together"
             rows.append(("", f"--block_size {written_size(block_size)} ({why})"))
@@ -179,12 +182,13 @@ def suggested_max_tokens(lengths: np.ndarray) -> int:
 
 
 def suggested_block_size(
-    lengths: np.ndarray, sizes: np.ndarray, settings: Settings
+    forecast: Forecast, lengths: np.ndarray, settings: Settings
 ) -> tuple[int, int] | None:
     """A block size, in whole KiB, and how many long sequences it lets through together.
 
     A step of the LSTMs takes hardly longer for ROWS sequences than for one. None if sequences are
-    short, or blocks hold as many as there are or as memory allows.
+    short, if blocks hold as many as there are or as memory allows, or if few of them lie among much
+    else.
     """
     typical = int(np.median(lengths))
     if settings.words or settings.limit is not None or typical < LONG:
@@ -192,8 +196,8 @@ def suggested_block_size(
     alike = Sentences(["x"], np.zeros(ROWS * typical, np.int32), typical * np.arange(ROWS + 1))
     most = pass_end(settings.model_options, alike, 0, list(settings.outputs), settings.memory)
     together = min(most, len(lengths))
-    needed = together * float(np.median(sizes))
-    if needed <= settings.block_size:
+    needed = together * forecast.input_bytes / len(lengths)
+    if not settings.block_size < needed <= LARGEST_BLOCK:
         return None
     return 1024 << int(np.ceil(np.log2(needed / 1024))), together
 

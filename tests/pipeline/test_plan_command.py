@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from elmo_beam.elmo.wording import counted
@@ -99,10 +103,10 @@ def test_without_a_rate_it_says_how_to_give_one(job: Job) -> None:
 @pytest.mark.parametrize(
     ("tokens", "lines", "flags", "advice"),
     [
-        (600, 64, ("--block_size", "2k"), ("64k", 32)),  # 1,200 bytes each
-        (600, 64, ("--block_size", "64k"), None),
-        (600, 8, ("--block_size", "2k"), ("16k", 8)),  # there are no more
-        (600, 64, ("--block_size", "2k", "--memory", "1m"), ("16k", 13)),  # no more fit
+        (600, 64, ("--block_size", "2k"), ("128k", 32)),  # 3,200 bytes each with what is rejected
+        (600, 64, ("--block_size", "128k"), None),
+        (600, 8, ("--block_size", "2k"), ("32k", 8)),  # there are no more
+        (600, 64, ("--block_size", "2k", "--memory", "1m"), ("64k", 13)),  # no more fit
         (600, 64, ("--block_size", "2k", "--limit", "2"), None),
         (100, 64, ("--block_size", "2k"), None),
     ],
@@ -122,6 +126,40 @@ def test_blocks_of_few_long_sequences_should_be_larger(
     assert found == [f"--block_size {size} ({why})"]
     again = planned(job, *flags, "--max_tokens", "1000", "--block_size", size).succeeds()
     assert "--block_size" not in again.out
+
+
+def protein_file(job: Job) -> None:
+    record = f">{'header ' * 14}\n{'ACDEFGHIKL' * 60}\n"
+    job.file("a.fasta", record * 64)
+
+
+def record_file(job: Job) -> None:
+    record = {"text": "a " * 599 + "b", "note": "beside it " * 500}
+    job.file("a.jsonl", f"{json.dumps(record)}\n" * 64)
+
+
+def table_file(job: Job) -> None:
+    path = job.file("a.parquet", b"")
+    pq.write_table(pa.table({"text": ["a " * 599 + "b"] * 64}), path)
+
+
+@pytest.mark.parametrize(
+    ("write", "flags", "size"),
+    [
+        (protein_file, (), "32k"),
+        (record_file, (), "256k"),
+        (table_file, ("--text_column", "text"), "64k"),
+    ],
+)
+def test_blocks_are_sized_by_records_as_the_input_has_them(
+    job: Job, write: Callable[[Job], None], flags: tuple[str, ...], size: str
+) -> None:
+    write(job)
+    out = planned(job, *flags, "--block_size", "2k").succeeds().out
+    assert f"--block_size {size} (so that 32 long sequences" in out
+    job.embed(*flags, "--block_size", size).succeeds()
+    rows = [pq.read_metadata(path).num_rows for path in (job.out / "parts").iterdir()]
+    assert max(rows) >= 32
 
 
 def test_an_empty_corpus_has_nothing_to_suggest(job: Job) -> None:
