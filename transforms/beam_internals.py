@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 AWS = {"AWS_MAX_ATTEMPTS": "1"}
 S3_CONNECTIONS = 64  # of a client; further ones would be opened anew, with a warning each
 S3_CONNECT_TIMEOUT = 3.0  # seconds, where Amazon's client waits a minute
-S3_CLIENTS, S3_CLIENT_AGE = 8, 300  # seconds
+S3_CLIENTS, S3_CLIENT_AGE = 8, 300  # kept at most; seconds after which another is made
 
 
 def leave_retries_to(is_retried: Callable[[], bool]) -> None:

@@ -63,8 +63,8 @@ class Forecast:
         for reason, n in block.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
         self.lengths.append(np.asarray(block.sentences["num_tokens"]))
-        text_bytes = pc.sum(pc.binary_length(block.sentences["text"])).as_py() or 0
-        self.input_bytes += max(block.total("length"), text_bytes)  # a table's length is in rows
+        in_text = pc.sum(pc.binary_length(block.sentences["text"])).as_py() or 0
+        self.input_bytes += max(block.total("length"), in_text)  # a table's length is in rows
         self.passed_over += block.total("passed_over")
         self.passed_sentences += block.total("passed_sentences")
         if block.occurrences is None:

@@ -53,8 +53,10 @@ def script(**settings: object) -> subprocess.Popen[str]:
 
 
 def test_it_writes_what_the_command_writes(job: Job, tmp_path: Path) -> None:
-    files = [job.file("a.txt", random_lines(40)), job.file("b.jsonl", '{"body": "x y"}\nno\n')]
+    records = '{"body": "x", "n": 5}\nno\n'
+    files = [job.file("a.txt", random_lines(40)), job.file("b.jsonl", records)]
     flags = ["--outputs", "elmo,default", "--text_field", "body", "--block_size", "1k"]
+    flags += ["--keep_fields", "n:int64"]
     job.embed(*flags, inputs=files).succeeds()
     run = elmo_beam.embed(
         files,
@@ -63,11 +65,13 @@ def test_it_writes_what_the_command_writes(job: Job, tmp_path: Path) -> None:
         outputs=["elmo", "default"],
         text_field="body",
         block_size=1024,
+        keep_fields="n:int64",
         progress=False,
     )
     got, want = tmp_path / "python", job.out
     assert sorted(files_of(got)) == sorted(files_of(want))
     assert_same_rows(read_rows(got), read_rows(want))
+    assert read_rows(got)["n"].drop_null().to_pylist() == [5]
     for name in ("lines", "embedded", "rejected", "rows", "tokens", "settings", "versions"):
         assert run.manifest[name] == job.manifest()[name], name
     assert run.complete and run.shards == sorted(map(str, files))

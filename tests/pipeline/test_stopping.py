@@ -98,8 +98,7 @@ def test_a_signal_stops_within_5_seconds_with_one_line_and_the_command_continues
         assert time.monotonic() - began < 5
     assert_stopped(ran, number, broken)
     assert not broken.success
-    if number == signal.SIGINT:  # after SIGTERM it is seen below, with two processes
-        ends_like(broken, whole)
+    ends_like(broken, whole)
 
 
 @dataclass(frozen=True)
